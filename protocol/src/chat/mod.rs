@@ -1,0 +1,1 @@
+//! Sending, receiving, order, history, unread counts, the outbox.

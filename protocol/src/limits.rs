@@ -1,0 +1,16 @@
+//! Every bound of the protocol, with its reason. What a peer or a server sends past one is refused by name.
+
+/// The body of an HTTP request, in bytes (the base API's limit).
+pub const MAX_REQUEST_BYTES: usize = 1 << 20;
+
+/// One append to the log with its envelopes, in bytes: envelopes for some tens of thousands of devices fit.
+pub const MAX_APPEND_BYTES: usize = 8 << 20;
+
+/// One WebSocket message in either direction, in bytes: clients of the original end their connection at a larger one.
+pub const MAX_FRAME_BYTES: usize = 32_768;
+
+/// The `body` of a channel message after base64, in bytes (the base API's limit).
+pub const MAX_BODY_BYTES: usize = 16_384;
+
+/// A sealed name, after base64, in bytes: the base API had no bound, and one long name could end every client.
+pub const MAX_NAME_ENC_BYTES: usize = 1024;

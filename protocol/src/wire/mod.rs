@@ -1,0 +1,1 @@
+//! Every message, request and response as types.

@@ -1,0 +1,1 @@
+//! dialtone: runtime-tokio.
