@@ -1,0 +1,40 @@
+#!/usr/bin/env bash
+# `make run`: a server on SQLite on this machine and a client on it. What it makes stands in .run/ and is found again
+# the next time. Without a terminal it prints the link to join by and stays until it is ended.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+state=${DIALTONE_RUN_DIR:-$PWD/.run}
+listen=${DIALTONE_LISTEN_ADDR:-127.0.0.1:8080}
+mkdir -p "$state"
+
+echo "building (the first time takes some minutes)" >&2
+cargo build --locked -p dialtone-server -p dialtone-client
+bin=${CARGO_TARGET_DIR:-target}/debug
+server=$bin/dialtone-server
+client=$bin/dialtone
+
+if curl -fsS "http://$listen/health" >/dev/null 2>&1; then
+    echo "run: something already listens on $listen: end it, or choose another address with DIALTONE_LISTEN_ADDR" >&2
+    exit 1
+fi
+
+"$server" --data-dir "$state/server" --listen "$listen" >"$state/server.out" 2>"$state/server.log" &
+pid=$!
+trap 'kill "$pid" 2>/dev/null || true; wait "$pid" 2>/dev/null || true' EXIT
+for _ in $(seq 100); do
+    curl -fsS "http://$listen/health" >/dev/null 2>&1 && break
+    kill -0 "$pid" 2>/dev/null || { echo "run: the server did not start:" >&2; tail -n 20 "$state/server.log" >&2; exit 1; }
+    sleep 0.1
+done
+
+link=$("$server" invite --data-dir "$state/server")
+if [ ! -t 0 ] || [ ! -t 1 ]; then
+    echo "$link"
+    echo "run: serving on $listen; the log is $state/server.log; end with ctrl+c" >&2
+    wait "$pid"
+elif [ -e "$state/home" ]; then
+    "$client" --home "$state/home"
+else
+    "$client" --home "$state/home" --link "$link"
+fi
