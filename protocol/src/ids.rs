@@ -195,6 +195,52 @@ impl<'b, C> Decode<'b, C> for GroupId {
     }
 }
 
+/// Whom keys are sealed to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[non_exhaustive]
+pub enum RecipientId {
+    /// A device of the log.
+    Device(DeviceId),
+    /// An open invite, by the hash of its entry: whoever holds the link opens what is sealed to it.
+    Invite(EntryHash),
+}
+
+impl<C> Encode<C> for RecipientId {
+    /// As a byte string: 16 bytes for a device, 32 for an invite.
+    fn encode<W: minicbor::encode::Write>(
+        &self,
+        e: &mut minicbor::Encoder<W>,
+        _: &mut C,
+    ) -> Result<(), minicbor::encode::Error<W::Error>> {
+        match self {
+            Self::Device(device) => e.bytes(&device.0)?.ok(),
+            Self::Invite(entry) => e.bytes(&entry.0)?.ok(),
+        }
+    }
+}
+
+impl<'b, C> Decode<'b, C> for RecipientId {
+    fn decode(d: &mut minicbor::Decoder<'b>, _: &mut C) -> Result<Self, minicbor::decode::Error> {
+        let bytes = d.bytes()?;
+        let device = bytes.try_into().map(|id| Self::Device(DeviceId(id)));
+        device
+            .or_else(|_| bytes.try_into().map(|hash| Self::Invite(EntryHash(hash))))
+            .map_err(|_| minicbor::decode::Error::message("a recipient is named by 16 or 32 bytes"))
+    }
+}
+
+/// What has a name of its own.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Encode, Decode)]
+#[non_exhaustive]
+pub enum Subject {
+    /// A person.
+    #[n(0)]
+    User(#[n(0)] UserId),
+    /// A channel.
+    #[n(1)]
+    Channel(#[n(0)] ChannelId),
+}
+
 /// A generation of a group's key, counted from 0.
 #[derive(
     Clone,
@@ -299,6 +345,10 @@ mod tests {
             for group in [GroupId::Open, GroupId::Channel(channel)] {
                 let encoded = minicbor::to_vec(group).unwrap();
                 prop_assert_eq!(minicbor::decode::<GroupId>(&encoded).unwrap(), group);
+            }
+            for recipient in [RecipientId::Device(DeviceId(bytes)), RecipientId::Invite(hash)] {
+                let encoded = minicbor::to_vec(recipient).unwrap();
+                prop_assert_eq!(minicbor::decode::<RecipientId>(&encoded).unwrap(), recipient);
             }
         }
 
