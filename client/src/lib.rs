@@ -1,1 +1,4 @@
 //! dialtone: client.
+
+#[cfg(feature = "tui")]
+pub mod tui;

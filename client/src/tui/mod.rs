@@ -1,0 +1,3 @@
+//! The screen of dialtone.
+
+pub mod text;
