@@ -1,1 +1,3 @@
 //! Every message, request and response as types.
+
+pub mod cbor;
