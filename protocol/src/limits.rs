@@ -14,3 +14,14 @@ pub const MAX_BODY_BYTES: usize = 16_384;
 
 /// A sealed name, after base64, in bytes: the base API had no bound, and one long name could end every client.
 pub const MAX_NAME_ENC_BYTES: usize = 1024;
+
+/// The keys in one envelope: a rotation touches at most the groups of one member, and a sealer with more splits them.
+pub const MAX_ENVELOPE_KEYS: usize = 256;
+
+/// A sealed message before base64, in bytes: what fills [`MAX_BODY_BYTES`] exactly.
+pub const MAX_SEALED_BYTES: usize = MAX_BODY_BYTES / 4 * 3;
+
+/// The sizes that a message's plaintext is padded to, so that a ciphertext tells little of its length. The steps waste
+/// at most half; the last one fills [`MAX_SEALED_BYTES`].
+pub const MESSAGE_BUCKETS: [usize; 10] =
+    [256, 512, 1024, 1536, 2048, 3072, 4096, 6144, 8192, 12_243];

@@ -1,1 +1,25 @@
-//! Sealing and opening.
+//! Sealing and opening, signatures, and the keys behind them.
+//!
+//! Everything that is signed, hashed or derived stands under a [`Label`](labels::Label) of its own. A function that
+//! opens something answers with a named error for any bytes, and never with a part of the content.
+
+mod aead;
+pub mod device;
+pub mod direct;
+pub mod envelope;
+pub mod group;
+mod hash;
+pub mod invite;
+pub mod labels;
+pub mod message;
+pub mod random;
+pub mod secret;
+pub mod transcript;
+
+pub use device::{DevicePublic, DeviceSecret, DhPublic, DhSecret, Signature, Suite, VerifyKey};
+pub use group::GroupKey;
+pub use hash::{derive, hash};
+pub use invite::InviteSecret;
+pub use labels::Label;
+pub use random::Entropy;
+pub use secret::Secret;
