@@ -85,6 +85,12 @@ uuid_id! {
     /// A sender's own name for a message before the server has numbered it: the idempotency key of a device in a
     /// channel.
     ClientId;
+    /// A session of a device: its name where sessions are listed, never its token.
+    SessionId;
+    /// A server.
+    ServerId;
+    /// The store of a server: another one where a server was set up anew.
+    StoreId;
 }
 
 macro_rules! hash_id {
@@ -169,6 +175,27 @@ pub enum GroupId {
     Channel(ChannelId),
 }
 
+impl fmt::Display for GroupId {
+    /// Nothing for everybody, the channel's id else: the form in JSON.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Open => Ok(()),
+            Self::Channel(channel) => fmt::Display::fmt(channel, f),
+        }
+    }
+}
+
+impl FromStr for GroupId {
+    type Err = ParseIdError;
+
+    fn from_str(text: &str) -> Result<Self, ParseIdError> {
+        match text {
+            "" => Ok(Self::Open),
+            channel => channel.parse().map(Self::Channel),
+        }
+    }
+}
+
 impl<C> Encode<C> for GroupId {
     /// As a byte string: empty for everybody, the channel's 16 bytes else.
     fn encode<W: minicbor::encode::Write>(
@@ -205,6 +232,25 @@ pub enum RecipientId {
     Invite(EntryHash),
 }
 
+impl fmt::Display for RecipientId {
+    /// The device's id or the entry's hash: the form in JSON.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Device(device) => fmt::Display::fmt(device, f),
+            Self::Invite(entry) => fmt::Display::fmt(entry, f),
+        }
+    }
+}
+
+impl FromStr for RecipientId {
+    type Err = ParseIdError;
+
+    fn from_str(text: &str) -> Result<Self, ParseIdError> {
+        let invite = text.parse().map(Self::Invite);
+        invite.or_else(|_| text.parse().map(Self::Device))
+    }
+}
+
 impl<C> Encode<C> for RecipientId {
     /// As a byte string: 16 bytes for a device, 32 for an invite.
     fn encode<W: minicbor::encode::Write>(
@@ -228,6 +274,24 @@ impl<'b, C> Decode<'b, C> for RecipientId {
             .map_err(|_| minicbor::decode::Error::message("a recipient is named by 16 or 32 bytes"))
     }
 }
+
+macro_rules! text_in_json {
+    ($($name:ident)*) => {$(
+        impl Serialize for $name {
+            fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
+                to.collect_str(self)
+            }
+        }
+
+        impl<'de> Deserialize<'de> for $name {
+            fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+                String::deserialize(from)?.parse().map_err(de::Error::custom)
+            }
+        }
+    )*};
+}
+
+text_in_json!(GroupId RecipientId);
 
 /// What has a name of its own.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Encode, Decode)]
@@ -345,10 +409,12 @@ mod tests {
             for group in [GroupId::Open, GroupId::Channel(channel)] {
                 let encoded = minicbor::to_vec(group).unwrap();
                 prop_assert_eq!(minicbor::decode::<GroupId>(&encoded).unwrap(), group);
+                prop_assert_eq!(group.to_string().parse(), Ok(group));
             }
             for recipient in [RecipientId::Device(DeviceId(bytes)), RecipientId::Invite(hash)] {
                 let encoded = minicbor::to_vec(recipient).unwrap();
                 prop_assert_eq!(minicbor::decode::<RecipientId>(&encoded).unwrap(), recipient);
+                prop_assert_eq!(recipient.to_string().parse(), Ok(recipient));
             }
         }
 

@@ -1,1 +1,190 @@
-//! The engine of the server.
+//! The engine of the server: all of its rules, over a store that a driver carries out.
+//!
+//! # Boot
+//!
+//! [`Input::Started`] makes the hub ask the store for its ids and for the whole log, page by page. [`Output::Ready`]
+//! says that requests are served from now on; until then they are answered with 503. [`Output::Failed`] says that the
+//! stored log cannot be followed: the driver ends.
+//!
+//! # A connection
+//!
+//! `GET /ws` is a request like any other. Where its answer is [`Output::Accept`], the driver upgrades the connection
+//! and says [`Input::Connected`] with the session that the answer brought; any other answer is an ordinary one.
+
+mod config;
+pub mod store;
+mod work;
+
+use alloc::sync::Arc;
+use alloc::vec::Vec;
+use core::net::IpAddr;
+
+pub use config::{Config, PasswordCost};
+pub use work::{Work, WorkAnswer};
+
+use crate::wire::http::{Request, Response};
+use store::{Answer, Op, StoreError};
+
+/// A request's name, given by the driver.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct RequestId(pub u64);
+
+/// A connection's name, given by the driver, never twice.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct ConnId(pub u64);
+
+/// A store operation's name, given by the hub.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct OpId(pub u64);
+
+/// A piece of work's name, given by the hub.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct WorkId(pub u64);
+
+/// The permission to connect once, soon, that [`Output::Accept`] brings.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct SessionKey(pub(crate) u64);
+
+/// What a driver tells the hub.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum Input<'a> {
+    /// A connection is gone. Said once for each [`Input::Connected`], also after [`Output::Close`].
+    Closed {
+        /// Which one.
+        conn: ConnId,
+    },
+    /// A WebSocket is open.
+    Connected {
+        /// Its name.
+        conn: ConnId,
+        /// The permission.
+        session: SessionKey,
+    },
+    /// Bytes of sent frames have left for the network.
+    Flushed {
+        /// On which connection.
+        conn: ConnId,
+        /// How many, counted as the lengths of the frames.
+        bytes: usize,
+    },
+    /// A WebSocket message came.
+    Frame {
+        /// On which connection.
+        conn: ConnId,
+        /// Its content.
+        bytes: &'a [u8],
+    },
+    /// A request came.
+    Request {
+        /// Its name.
+        id: RequestId,
+        /// What it asks.
+        call: Request,
+        /// Its `Authorization` header.
+        auth: Option<&'a str>,
+        /// Its `X-Admin-Token` header.
+        admin_token: Option<&'a str>,
+        /// Where it came from, if that is known.
+        peer: Option<IpAddr>,
+    },
+    /// The driver runs. The first input.
+    Started,
+    /// An operation was carried out.
+    Stored {
+        /// Which one.
+        id: OpId,
+        /// What came of it.
+        result: Result<Answer, StoreError>,
+    },
+    /// A piece of work was carried out.
+    Worked {
+        /// Which one.
+        id: WorkId,
+        /// What came of it.
+        result: WorkAnswer,
+    },
+}
+
+/// What the hub tells its driver to do.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum Output {
+    /// Upgrade the connection of this request.
+    Accept {
+        /// The request.
+        id: RequestId,
+        /// What to say with [`Input::Connected`].
+        session: SessionKey,
+    },
+    /// Close a connection.
+    Close {
+        /// Which one.
+        conn: ConnId,
+        /// The code of the close frame.
+        code: u16,
+        /// Its reason.
+        reason: &'static str,
+    },
+    /// The hub cannot go on.
+    Failed(HubFailure),
+    /// Tell the host.
+    Log(LogEvent),
+    /// Boot has finished.
+    Ready,
+    /// Answer a request.
+    Respond {
+        /// Which one.
+        id: RequestId,
+        /// With what.
+        response: Response,
+    },
+    /// Send a text frame.
+    Send {
+        /// To whom.
+        to: Vec<ConnId>,
+        /// What: serialised once for all.
+        frame: Arc<str>,
+    },
+    /// Carry out a store operation and say [`Input::Stored`].
+    Store {
+        /// Its name.
+        id: OpId,
+        /// The operation.
+        op: Op,
+    },
+    /// Carry out work on a pool of threads made for it  and say [`Input::Worked`].
+    Work {
+        /// Its name.
+        id: WorkId,
+        /// The work.
+        work: Work,
+    },
+}
+
+/// Why the hub cannot start.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum HubFailure {
+    /// The store failed at boot.
+    Store(StoreError),
+    /// An entry of the stored log does not follow from those before it.
+    Log {
+        /// The entry's index.
+        index: u64,
+    },
+}
+
+/// What a host may want to know. Nothing secret is in it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum LogEvent {
+    /// An answer of the store that its operation does not have.
+    AnswerUnexpected,
+    /// A login was refused.
+    LoginRefused,
+    /// Attempts at logging in or registering came too fast.
+    TooManyAttempts,
+    /// The store failed.
+    StoreFailed(StoreError),
+}
