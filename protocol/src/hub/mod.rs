@@ -12,6 +12,7 @@
 //! and says [`Input::Connected`] with the session that the answer brought; any other answer is an ordinary one.
 
 mod config;
+pub mod memory;
 pub mod store;
 mod work;
 
