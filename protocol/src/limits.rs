@@ -25,3 +25,9 @@ pub const MAX_SEALED_BYTES: usize = MAX_BODY_BYTES / 4 * 3;
 /// at most half; the last one fills [`MAX_SEALED_BYTES`].
 pub const MESSAGE_BUCKETS: [usize; 10] =
     [256, 512, 1024, 1536, 2048, 3072, 4096, 6144, 8192, 12_243];
+
+/// The name of a user or a channel, in bytes of UTF-8: it fits on a line of the narrowest terminal.
+pub const MAX_NAME_BYTES: usize = 64;
+
+/// An invite link, in bytes: twice what the longest address of a server and our fragment take.
+pub const MAX_LINK_BYTES: usize = 1024;

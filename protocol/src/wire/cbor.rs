@@ -152,3 +152,6 @@ fn take(bytes: &[u8], length: u64) -> Result<(&[u8], &[u8]), CborError> {
         .and_then(|length| bytes.split_at_checked(length))
         .ok_or(CborError::Truncated)
 }
+
+#[cfg(test)]
+mod tests;

@@ -6,13 +6,13 @@
 pub mod answer;
 pub mod base64;
 pub mod body;
-
 pub mod cbor;
 pub mod chain;
 pub mod event;
 pub mod frame;
 pub mod http;
 mod json;
+pub mod link;
 mod query;
 pub mod request;
 pub mod route;
