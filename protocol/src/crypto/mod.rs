@@ -10,9 +10,15 @@ pub mod envelope;
 pub mod group;
 mod hash;
 pub mod invite;
+pub mod keystore;
 pub mod labels;
+pub mod login;
 pub mod message;
+pub mod names;
+pub mod password;
+pub mod password_hash;
 pub mod random;
+pub mod safety;
 pub mod secret;
 pub mod transcript;
 
