@@ -31,3 +31,24 @@ pub const MAX_NAME_BYTES: usize = 64;
 
 /// An invite link, in bytes: twice what the longest address of a server and our fragment take.
 pub const MAX_LINK_BYTES: usize = 1024;
+
+/// One entry of the log, in bytes: the largest of today takes about 500, and a later version may add fields.
+pub const MAX_ENTRY_BYTES: usize = 4096;
+
+/// Entries in one append: a removal together with the rotation of every group that the remover is in.
+pub const MAX_APPEND_ENTRIES: usize = 4096;
+
+/// Users of a community at one time: a rotation for all of their devices must fit into one append.
+pub const MAX_USERS: usize = 10_000;
+
+/// Devices of one user at one time, without the one for recovery: each costs every rotation an envelope.
+pub const MAX_USER_DEVICES: usize = 32;
+
+/// Channels of a community at one time: a removal may close the epochs of all of them.
+pub const MAX_CHANNELS: usize = 2048;
+
+/// Open invites at one time: each costs every rotation of the group of everybody an envelope.
+pub const MAX_OPEN_INVITES: usize = 1024;
+
+/// Uses of one invite: a link that more people than these hold is public.
+pub const MAX_INVITE_USES: u32 = 1000;
