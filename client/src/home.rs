@@ -6,6 +6,7 @@ use std::fs::{self, File, TryLockError};
 use std::io;
 use std::path::{Path, PathBuf};
 
+use dialtone_protocol::crypto::password::normal_username;
 use etcetera::BaseStrategy;
 use serde::{Deserialize, Serialize};
 
@@ -69,7 +70,7 @@ impl Home {
                 accounts.push(account);
             }
         }
-        accounts.sort_by(|a, b| a.name().cmp(&b.name()));
+        accounts.sort_by_key(AccountDir::name);
         Ok(accounts)
     }
 
@@ -98,14 +99,16 @@ impl Home {
         }
     }
 
-    /// The account of a username on a server, whether it is there yet or not.
+    /// The account of a username on a server, whether it is there yet or not. The username is normalised as the
+    /// server does it.
     #[must_use]
     pub fn account(&self, server: &ServerUrl, username: &str) -> AccountDir {
+        let username = normal_username(username);
+        let name = folder_name(server, &username);
         let description = Description {
             server: server.to_string(),
-            username: username.to_owned(),
+            username,
         };
-        let name = folder_name(server, username);
         AccountDir {
             path: self.accounts_folder().join(name),
             description,

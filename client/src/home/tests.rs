@@ -50,13 +50,20 @@ fn of_several_accounts_one_is_named_or_preferred() {
 }
 
 #[test]
+fn an_account_is_the_same_however_its_name_is_written() {
+    let (_dir, home) = home();
+    let server = server("https://a.example");
+    assert_eq!(home.account(&server, " Bob"), home.account(&server, "bob"));
+}
+
+#[test]
 fn no_two_accounts_share_a_folder() {
     let (_dir, home) = home();
     let paths = [
         home.account(&server("https://a.example"), "bob"),
         home.account(&server("https://a.example:8443"), "bob"),
         home.account(&server("https://a.example/team"), "bob"),
-        home.account(&server("https://a.example"), "Bob"),
+        home.account(&server("https://a.example"), "b b"),
         home.account(&server("https://a.example"), "bob_"),
         home.account(&server("https://a.example"), "../bob"),
     ]

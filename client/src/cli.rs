@@ -1,0 +1,227 @@
+//! The command line.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+/// End-to-end encrypted chat for the terminal.
+///
+/// Without a command, the screen opens. With one, the same account works without a screen, for scripts and bots:
+/// results go to standard output, all else to standard error.
+#[derive(Debug, Parser)]
+#[command(name = "dialtone", version, max_term_width = 100, after_help = AFTER)]
+pub struct Cli {
+    /// What to do without a screen.
+    #[command(subcommand)]
+    pub command: Option<Command>,
+    /// What all commands share.
+    #[command(flatten)]
+    pub shared: Shared,
+}
+
+const AFTER: &str = "\
+The password and the passphrase are asked for at the terminal. Where there is none, or to be asked nothing, set
+DIALTONE_PASSWORD (for the server, when joining) and DIALTONE_PASSPHRASE (for the keystore on this machine). If only
+one of the two is set, it serves as both: the server never gets what was typed.
+
+Exit codes: 0 done, 1 failed, 2 usage, 3 unreachable, 4 refused, 5 busy (another process uses the account).";
+
+/// What all commands share.
+#[derive(Args, Clone, Debug)]
+pub struct Shared {
+    /// The folder with the accounts (default: dialtone in the user's data folder)
+    #[arg(long, global = true, value_name = "DIR", env = "DIALTONE_HOME")]
+    pub home: Option<PathBuf>,
+    /// The account to use, where several are in the home: a username, or the name of its folder
+    #[arg(long, global = true, value_name = "NAME", env = "DIALTONE_ACCOUNT")]
+    pub account: Option<String>,
+    /// A PEM file with the only authorities to trust for the server's certificate
+    #[arg(long, global = true, value_name = "FILE", env = "DIALTONE_CA")]
+    pub ca: Option<PathBuf>,
+    /// Agree to talk to this server without TLS, now and from now on
+    #[arg(long, global = true)]
+    pub insecure_http: bool,
+    /// How long to wait for another process that uses the account
+    #[arg(long, global = true, value_name = "SECONDS", default_value_t = 10)]
+    pub wait: u64,
+    /// How long to go on without the server before giving up
+    #[arg(long, global = true, value_name = "SECONDS", default_value_t = 20)]
+    pub timeout: u64,
+    /// What drives the program
+    #[arg(long, global = true, value_enum, default_value_t = RuntimeName::Smol)]
+    pub runtime: RuntimeName,
+}
+
+/// A runtime.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+#[expect(clippy::exhaustive_enums, reason = "main matches it")]
+pub enum RuntimeName {
+    /// smol
+    Smol,
+    /// tokio
+    Tokio,
+}
+
+/// What to do without a screen.
+#[derive(Debug, Subcommand)]
+#[expect(clippy::exhaustive_enums, reason = "main matches it")]
+pub enum Command {
+    /// Make an account by an invite link, or by the link of the first start
+    Join {
+        /// The link
+        link: String,
+        /// The name to have there
+        #[arg(long, value_name = "NAME")]
+        username: String,
+        /// Found the community, with a link that does not say so itself
+        #[arg(long)]
+        found: bool,
+    },
+    /// Log in with an account of this home, and use it from now on where none is named
+    Login {
+        /// The server's URL
+        #[arg(long, value_name = "URL")]
+        server: String,
+        /// The name there
+        #[arg(long, value_name = "NAME")]
+        username: String,
+    },
+    /// List, make or change channels
+    Channels {
+        /// What to do; without it, list them
+        #[command(subcommand)]
+        action: Option<ChannelsAction>,
+        /// Print one JSON object a line
+        #[arg(long)]
+        json: bool,
+    },
+    /// Send a message, and end once the server has it
+    Send {
+        /// The channel: its name, with or without #, or its id
+        channel: String,
+        /// The text; without it, or with -, standard input
+        #[arg(allow_hyphen_values = true)]
+        text: Option<String>,
+        /// Send each line of standard input as a message
+        #[arg(long)]
+        lines: bool,
+    },
+    /// Print the messages of a channel, and those that come
+    Tail {
+        /// The channel: its name, with or without #, or its id
+        channel: String,
+        /// Print one JSON object a line
+        #[arg(long)]
+        json: bool,
+        /// End after so many messages
+        #[arg(long, value_name = "N")]
+        count: Option<u64>,
+        /// Begin with this number (default: the first unread message)
+        #[arg(long, value_name = "N")]
+        from_seq: Option<u64>,
+    },
+    /// List the members, or let one in
+    Members {
+        /// What to do; without it, list them
+        #[command(subcommand)]
+        action: Option<MembersAction>,
+        /// Print one JSON object a line
+        #[arg(long)]
+        json: bool,
+    },
+    /// Make an invite for one newcomer, and print its link
+    Invite,
+    /// Print a script that completes this command line in a shell
+    #[command(hide = true)]
+    Completions {
+        /// The shell
+        shell: clap_complete::Shell,
+    },
+    /// Print the manual page
+    #[command(hide = true)]
+    Man,
+}
+
+/// What to do with channels.
+#[derive(Debug, Subcommand)]
+#[expect(clippy::exhaustive_enums, reason = "the command matches it")]
+pub enum ChannelsAction {
+    /// Make a channel, and print it
+    Create {
+        /// Its name
+        name: String,
+        /// Only for those who are added
+        #[arg(long)]
+        private: bool,
+        /// Newcomers read only what is written after they came
+        #[arg(long)]
+        from_join: bool,
+    },
+    /// Add a member of the community to a private channel
+    Add {
+        /// The channel
+        channel: String,
+        /// The member: a name or an id
+        member: String,
+    },
+    /// Give a channel another name
+    Rename {
+        /// The channel
+        channel: String,
+        /// Its new name
+        name: String,
+    },
+    /// Delete a channel with its messages
+    Delete {
+        /// The channel
+        channel: String,
+    },
+}
+
+/// What to do with members.
+#[derive(Debug, Subcommand)]
+#[expect(clippy::exhaustive_enums, reason = "the command matches it")]
+pub enum MembersAction {
+    /// Let somebody in who joined by a host's link, after comparing the safety number with them
+    Vouch {
+        /// Who: the name that they say, their id, or their safety number
+        name: String,
+    },
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_sound() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn no_command_means_the_screen() {
+        assert!(Cli::parse_from(["dialtone"]).command.is_none());
+    }
+
+    #[test]
+    fn what_is_shared_stands_before_or_after_the_command() {
+        for line in [
+            ["dialtone", "--home", "/h", "invite"],
+            ["dialtone", "invite", "--home", "/h"],
+        ] {
+            assert_eq!(Cli::parse_from(line).shared.home, Some("/h".into()));
+        }
+    }
+
+    #[test]
+    fn a_text_may_begin_with_a_hyphen() {
+        for text in ["-", "-5 degrees"] {
+            let cli = Cli::parse_from(["dialtone", "send", "#general", text]);
+            assert!(
+                matches!(cli.command, Some(Command::Send { text: Some(given), .. }) if given == text)
+            );
+        }
+    }
+}

@@ -1,0 +1,163 @@
+//! How a command ends: its exit code, and what it says when something failed.
+
+use std::fmt;
+
+use dialtone_protocol::client::{IntentError, Refusal, SendError};
+
+use crate::account::OpenError;
+use crate::home::HomeError;
+use crate::keystore_file::KeystoreFileError;
+
+/// The exit code of a command.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[expect(clippy::exhaustive_enums, reason = "scripts rely on exactly these")]
+pub enum Exit {
+    /// It was done.
+    Done = 0,
+    /// It failed.
+    Failed = 1,
+    /// It was called wrongly.
+    Usage = 2,
+    /// The server could not be reached.
+    Unreachable = 3,
+    /// The server, the community's log or an admin's right refused it.
+    Refused = 4,
+    /// Another process uses the account.
+    Busy = 5,
+}
+
+/// Why a command failed: what happened, to what, and what to do next.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Failure {
+    /// The exit code.
+    pub exit: Exit,
+    /// What happened, to what.
+    pub what: String,
+    /// What to do next, where something can be done.
+    pub next: Option<String>,
+}
+
+impl Failure {
+    /// A failure without advice.
+    pub fn new(exit: Exit, what: impl fmt::Display) -> Self {
+        Self {
+            exit,
+            what: what.to_string(),
+            next: None,
+        }
+    }
+
+    /// Adds what to do next.
+    #[must_use]
+    pub fn or(mut self, next: impl fmt::Display) -> Self {
+        self.next = Some(next.to_string());
+        self
+    }
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.what)?;
+        match &self.next {
+            Some(next) => write!(f, "\n{next}"),
+            None => Ok(()),
+        }
+    }
+}
+
+impl std::error::Error for Failure {}
+
+impl From<HomeError> for Failure {
+    fn from(error: HomeError) -> Self {
+        let failure = Self::new(Exit::Failed, &error);
+        match error {
+            HomeError::Busy(_) => Self {
+                exit: Exit::Busy,
+                ..failure
+            }
+            .or("End it, or wait for it longer with --wait SECONDS."),
+            HomeError::NoAccount => failure.or("Make one with: dialtone join LINK --username NAME"),
+            HomeError::NoPlace => failure.or("Name a folder with --home DIR or DIALTONE_HOME."),
+            HomeError::NotHere(_) | HomeError::WhichAccount(_) => Self {
+                exit: Exit::Usage,
+                ..failure
+            }
+            .or("Name the one you mean with --account NAME."),
+            HomeError::Damaged(_) => failure.or(RESTORE_BACKUP),
+            HomeError::Io { .. } => failure,
+        }
+    }
+}
+
+impl From<OpenError> for Failure {
+    fn from(error: OpenError) -> Self {
+        let failed = Self::new(Exit::Failed, &error);
+        match error {
+            OpenError::Home(error) => error.into(),
+            OpenError::Keystore(KeystoreFileError::WrongPassphrase) => {
+                failed.or("Try again, or set DIALTONE_PASSPHRASE.")
+            }
+            OpenError::Keystore(_) | OpenError::Store(_) | OpenError::Restore(_) => {
+                failed.or(RESTORE_BACKUP)
+            }
+            OpenError::NeedsConsent(_) => Self {
+                exit: Exit::Usage,
+                ..failed
+            }
+            .or("Use https://, or agree once with --insecure-http."),
+            OpenError::Server(_) => Self {
+                exit: Exit::Usage,
+                ..failed
+            },
+            OpenError::Trust(_) => failed.or("Name the right file with --ca FILE or DIALTONE_CA."),
+            OpenError::AlreadyHere(_) | OpenError::Ended | OpenError::Password(_) => failed,
+        }
+    }
+}
+
+impl From<SendError> for Failure {
+    fn from(error: SendError) -> Self {
+        let exit = match error {
+            SendError::NotMember | SendError::NotInChannel | SendError::Original => Exit::Refused,
+            SendError::Empty | SendError::TooLong { .. } => Exit::Usage,
+            _ => Exit::Failed,
+        };
+        Self::new(exit, error)
+    }
+}
+
+impl From<IntentError> for Failure {
+    fn from(error: IntentError) -> Self {
+        let exit = match error {
+            IntentError::NotMember | IntentError::NotAdmin | IntentError::NotAllowed => {
+                Exit::Refused
+            }
+            IntentError::BadName => Exit::Usage,
+            _ => Exit::Failed,
+        };
+        Self::new(exit, error)
+    }
+}
+
+impl From<Refusal> for Failure {
+    fn from(refusal: Refusal) -> Self {
+        let failure = Self::new(Exit::Refused, refusal);
+        match refusal {
+            Refusal::AlreadyFounded => failure.or("Ask a member for an invite."),
+            Refusal::NotFounded => {
+                failure.or("If it is you who founds it, say so with --found.")
+            }
+            Refusal::InviteSpent | Refusal::TokenUnknown | Refusal::TokenSpent => {
+                failure.or("Ask for a new invite.")
+            }
+            Refusal::OtherCommunity => failure.or(
+                "Do not go on: the server may be another one than whoever invited you means, or it is lying.",
+            ),
+            Refusal::AccountRefused => failure.or("Choose another username."),
+            _ => failure,
+        }
+    }
+}
+
+const RESTORE_BACKUP: &str = "Nothing was changed. Put the account's folder back from a backup, or move it away and join anew.";

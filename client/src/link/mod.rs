@@ -1,0 +1,16 @@
+//! The way to the server: connections, calls, the socket, and the loop that carries out what the engine asks.
+//!
+//! Everything here is written once over the port of the runtime. It holds no rule of the protocol.
+
+pub(crate) mod drive;
+mod error;
+mod http;
+mod resolve;
+pub(crate) mod timing;
+mod tls;
+mod wire;
+mod ws;
+
+pub use error::LinkError;
+pub use tls::{Trust, TrustError};
+pub(crate) use wire::Connector;

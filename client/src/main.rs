@@ -1,0 +1,55 @@
+//! `dialtone`: end-to-end encrypted chat for the terminal.
+
+use std::io::{self, Write};
+use std::num::NonZero;
+use std::process::ExitCode;
+
+use clap::Parser;
+use dialtone_client::cli::{Cli, RuntimeName};
+use dialtone_client::exit::{Exit, Failure};
+use dialtone_client::headless;
+use dialtone_protocol::runtime::Runtime;
+use dialtone_runtime_smol::Smol;
+use dialtone_runtime_tokio::Tokio;
+
+/// Threads for the tasks. A client has little to do at once; stretching passphrases runs on threads of its own.
+const THREADS: NonZero<usize> = NonZero::new(2).unwrap();
+
+fn main() -> ExitCode {
+    let cli = Cli::parse();
+    let outcome = match cli.shared.runtime {
+        RuntimeName::Smol => Smol::run(THREADS, |runtime| run(runtime, cli)),
+        RuntimeName::Tokio => Tokio::run(THREADS, |runtime| run(runtime, cli)),
+    };
+    let exit = match outcome {
+        Ok(Ok(())) => Exit::Done,
+        Ok(Err(failure)) => {
+            complain(&failure);
+            failure.exit
+        }
+        Err(error) => {
+            complain(&Failure::new(Exit::Failed, error));
+            Exit::Failed
+        }
+    };
+    ExitCode::from(exit as u8)
+}
+
+async fn run<R: Runtime>(runtime: R, cli: Cli) -> Result<(), Failure> {
+    match cli.command {
+        Some(command) => headless::run(runtime, cli.shared, command).await,
+        None => screen(),
+    }
+}
+
+fn screen() -> Result<(), Failure> {
+    Err(
+        Failure::new(Exit::Usage, "this build of dialtone has no screen")
+            .or("See what works without one: dialtone --help"),
+    )
+}
+
+fn complain(failure: &Failure) {
+    // When nobody reads standard error there is nobody to tell.
+    let _ = writeln!(io::stderr().lock(), "dialtone: {failure}");
+}
