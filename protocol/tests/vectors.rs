@@ -260,7 +260,7 @@ fn login() {
     });
 }
 
-// spec 3.70 to 3.75
+// spec 3.70 to 3.74
 #[test]
 fn password() {
     compare("password", |seed| {

@@ -55,6 +55,7 @@ fn length(part: &[u8]) -> [u8; 4] {
 mod tests {
     use super::*;
 
+    // spec 3.2
     #[test]
     fn parts_cannot_be_regrouped() {
         let label = Label::Token;
@@ -63,6 +64,7 @@ mod tests {
         assert_ne!(hash(label, &[b"abc"]), hash(Label::Login, &[b"abc"]));
     }
 
+    // spec 3.3
     #[test]
     fn salt_secret_and_parts_all_matter() {
         let derived = |salt, secret, part| derive::<32>(Label::Envelope, salt, secret, &[part]);

@@ -51,6 +51,7 @@ mod tests {
 
     use super::*;
 
+    // spec 3.8
     #[test]
     fn an_invite_always_gives_the_same_keys() {
         let invite = InviteSecret::from_bytes([3; 16]);

@@ -84,6 +84,7 @@ mod tests {
 
     use super::*;
 
+    // spec 3.74
     #[test]
     fn only_the_password_that_was_hashed_fits() {
         let phc = hash_password("correct horse", &[1; 16], KdfParams::SERVER).unwrap();

@@ -17,6 +17,7 @@ pub fn next(previous: Transcript, sender: DeviceId, client: ClientId, body: &[u8
 mod tests {
     use super::*;
 
+    // spec 3.40
     #[test]
     fn every_part_changes_the_transcript() {
         let base = next(

@@ -60,6 +60,7 @@ fn secrets_are_never_printed() {
     assert_eq!(format!("{:?}", device.dh()), "DhSecret(..)");
 }
 
+// spec 3.5
 #[test]
 fn a_signature_holds_under_its_label_only() {
     let device = DeviceSecret::from_seed(Secret::from_bytes([1; 32]));
