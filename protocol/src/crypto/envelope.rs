@@ -6,9 +6,7 @@
 use alloc::vec::Vec;
 use core::fmt;
 
-use minicbor::decode::Error as DecodeError;
-use minicbor::encode::{Error as EncodeError, Write};
-use minicbor::{Decode, Decoder, Encode, Encoder};
+use minicbor::{Decode, Encode};
 use zeroize::Zeroizing;
 
 use super::device::{DeviceSecret, DhPublic, DhSecret, KeyError, Suite, ZeroSecret};
@@ -17,22 +15,13 @@ use super::group::GroupKey;
 use super::labels::Label;
 use super::random::Entropy;
 use super::secret::Secret;
-use crate::ids::{Commitment, CommunityId, DeviceId, EntryHash, Epoch, GroupId};
+pub use crate::ids::RecipientId;
+use crate::ids::{Commitment, CommunityId, Epoch, GroupId};
 use crate::limits::MAX_ENVELOPE_KEYS;
 use crate::wire::cbor::{self, CborError};
 
 /// The version of the format.
 const VERSION: u8 = 1;
-
-/// Whom keys are sealed to.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-#[non_exhaustive]
-pub enum RecipientId {
-    /// A device of the log.
-    Device(DeviceId),
-    /// Whoever joins by an invite, named by the hash of its entry.
-    Invite(EntryHash),
-}
 
 /// A recipient and its public key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -311,29 +300,6 @@ fn one_time(
     context.push(Suite::X25519.number());
     context.extend_from_slice(&community.0);
     direct::one_time(Label::Envelope, shared, ephemeral, recipient, &context)
-}
-
-impl<C> Encode<C> for RecipientId {
-    /// As a byte string: the device's 16 bytes or the 32 of the invite's hash.
-    fn encode<W: Write>(&self, e: &mut Encoder<W>, _: &mut C) -> Result<(), EncodeError<W::Error>> {
-        match self {
-            Self::Device(device) => e.bytes(&device.0)?.ok(),
-            Self::Invite(entry) => e.bytes(&entry.0)?.ok(),
-        }
-    }
-}
-
-impl<'b, C> Decode<'b, C> for RecipientId {
-    fn decode(d: &mut Decoder<'b>, _: &mut C) -> Result<Self, DecodeError> {
-        let bytes = d.bytes()?;
-        if let Ok(device) = bytes.try_into() {
-            return Ok(Self::Device(DeviceId(device)));
-        }
-        bytes
-            .try_into()
-            .map(|entry| Self::Invite(EntryHash(entry)))
-            .map_err(|_| DecodeError::message("a recipient is named by 16 or 32 bytes"))
-    }
 }
 
 #[cfg(test)]

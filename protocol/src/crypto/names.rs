@@ -4,7 +4,7 @@ use alloc::string::String;
 use alloc::vec::Vec;
 use core::fmt;
 
-use minicbor::{Decode, Encode};
+use minicbor::Encode;
 use zeroize::Zeroizing;
 
 use super::aead::{self, NONCE, TAG};
@@ -14,7 +14,8 @@ use super::hash::{derive, hash};
 use super::labels::Label;
 use super::random::Entropy;
 use super::secret::Secret;
-use crate::ids::{ChannelId, Commitment, CommunityId, Epoch, GroupId, UserId};
+pub use crate::ids::Subject;
+use crate::ids::{Commitment, CommunityId, Epoch, GroupId};
 use crate::limits::MAX_NAME_BYTES;
 use crate::wire::cbor;
 
@@ -29,18 +30,6 @@ const SALT: usize = 16;
 
 /// Salt, length and name: always as long as with the longest name.
 const PLAINTEXT: usize = SALT + 1 + MAX_NAME_BYTES;
-
-/// What has a name.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Encode, Decode)]
-#[non_exhaustive]
-pub enum Subject {
-    /// A user.
-    #[n(0)]
-    User(#[n(0)] UserId),
-    /// A channel.
-    #[n(1)]
-    Channel(#[n(0)] ChannelId),
-}
 
 /// Where a name is sealed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Encode)]
@@ -287,6 +276,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::ids::{ChannelId, UserId};
 
     fn group() -> GroupKey {
         GroupKey::from_secret(Secret::from_bytes([1; 32]))

@@ -3,7 +3,7 @@ use alloc::vec;
 use proptest::prelude::*;
 
 use super::*;
-use crate::ids::ChannelId;
+use crate::ids::{ChannelId, DeviceId, EntryHash};
 
 const COMMUNITY: CommunityId = CommunityId([1; 32]);
 const ME: RecipientId = RecipientId::Device(DeviceId([2; 16]));
