@@ -1,0 +1,15 @@
+//! The log of who belongs, from outside: its rules one by one, its laws, and the vectors of its format.
+#![expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "tests say what must hold by failing"
+)]
+
+mod channels;
+mod devices;
+mod groups;
+mod members;
+mod place;
+mod queries;
+mod world;
