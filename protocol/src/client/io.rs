@@ -6,24 +6,11 @@ use core::fmt;
 
 use super::event::Event;
 use super::records::Change;
+pub use crate::wire::http::HttpCall;
 
 /// Names a call until its answer comes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct CallId(pub u64);
-
-/// An HTTP call as the driver makes it.
-#[derive(Clone, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct HttpCall {
-    /// The method, such as `POST`.
-    pub method: &'static str,
-    /// The path with its query, such as `/sigchain?from=7`.
-    pub path_and_query: String,
-    /// The type of the body, where there is one.
-    pub content_type: Option<&'static str>,
-    /// The body.
-    pub body: Vec<u8>,
-}
 
 /// An answer of the server to an HTTP call, whatever its status is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
