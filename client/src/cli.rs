@@ -48,7 +48,7 @@ pub struct Shared {
     #[arg(long, global = true, value_name = "SECONDS", default_value_t = 20)]
     pub timeout: u64,
     /// What drives the program
-    #[arg(long, global = true, value_enum, default_value_t = RuntimeName::Smol)]
+    #[arg(long, global = true, value_enum, default_value_t = RuntimeName::Smol, env = "DIALTONE_RUNTIME")]
     pub runtime: RuntimeName,
 }
 

@@ -65,6 +65,9 @@ impl<R: Runtime> Caller<R> {
         let mut request = self.request(call, token)?;
         // A kept connection may have ended meanwhile. hyper hands the request back if nothing of it was written.
         while let Some(mut kept) = self.take_idle() {
+            if kept.ready().await.is_err() {
+                continue;
+            }
             match kept.try_send_request(request).await {
                 Ok(response) => return self.finish(kept, response).await,
                 Err(mut error) => match error.take_message() {
@@ -100,7 +103,7 @@ impl<R: Runtime> Caller<R> {
     ) -> Result<Request<Full<Bytes>>, LinkError> {
         let server = self.connector.server();
         let mut request = Request::builder()
-            .method(call.method)
+            .method(call.method.as_str())
             .uri(server.path(&call.path_and_query))
             .header(header::HOST, server.authority())
             .header(

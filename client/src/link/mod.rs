@@ -6,6 +6,8 @@ pub(crate) mod drive;
 mod error;
 mod http;
 mod resolve;
+#[cfg(test)]
+mod tests;
 pub(crate) mod timing;
 mod tls;
 mod wire;
