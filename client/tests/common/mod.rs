@@ -1,0 +1,310 @@
+//! Real servers and real people: the binaries, run as anybody would run them.
+
+#![expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::print_stderr,
+    unreachable_pub,
+    reason = "in a test a failure ends the test, and nothing is published"
+)]
+
+use std::env;
+use std::ffi::OsStr;
+use std::fs;
+use std::io::{Read, Write};
+use std::net::{TcpListener, TcpStream};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::Once;
+use std::thread;
+use std::time::{Duration, Instant};
+
+/// How long anything may take. Only a broken build or a very slow machine reaches it.
+pub const PATIENCE: Duration = Duration::from_secs(120);
+
+/// A server in a folder of its own, on a port that stays its own.
+pub struct Server {
+    folder: tempfile::TempDir,
+    port: u16,
+    runtime: &'static str,
+    process: Option<Child>,
+}
+
+impl Server {
+    pub fn start(runtime: &'static str) -> Self {
+        let port = free_port();
+        let mut server = Self {
+            folder: tempfile::tempdir().unwrap(),
+            port,
+            runtime,
+            process: None,
+        };
+        server.go_on();
+        server
+    }
+
+    /// Starts the server again after it ended.
+    pub fn go_on(&mut self) {
+        assert!(self.process.is_none());
+        let log = fs::OpenOptions::new()
+            .append(true)
+            .create(true)
+            .open(self.log())
+            .unwrap();
+        let process = Command::new(server_binary())
+            .args(["--listen", &format!("127.0.0.1:{}", self.port)])
+            .args(["--runtime", self.runtime])
+            .arg("--data-dir")
+            .arg(self.data())
+            .env_clear()
+            .stdin(Stdio::null())
+            .stdout(log.try_clone().unwrap())
+            .stderr(log)
+            .spawn()
+            .unwrap();
+        self.process = Some(process);
+        let give_up = Instant::now() + PATIENCE;
+        while TcpStream::connect(("127.0.0.1", self.port)).is_err() {
+            assert!(Instant::now() < give_up, "no server: {}", self.log_text());
+            thread::sleep(Duration::from_millis(20));
+        }
+    }
+
+    /// Ends the server as `kill -9` does.
+    pub fn kill(&mut self) {
+        let mut process = self.process.take().unwrap();
+        process.kill().unwrap();
+        process.wait().unwrap();
+    }
+
+    /// What `dialtone-server invite` prints: the founding link, or later a host's link.
+    pub fn invite(&self) -> String {
+        let output = Command::new(server_binary())
+            .arg("invite")
+            .arg("--data-dir")
+            .arg(self.data())
+            .env_clear()
+            .output()
+            .unwrap();
+        let errors = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.success(), "{errors}\n{}", self.log_text());
+        String::from_utf8(output.stdout).unwrap().trim().to_owned()
+    }
+
+    pub fn data(&self) -> PathBuf {
+        self.folder.path().join("data")
+    }
+
+    pub fn log_text(&self) -> String {
+        fs::read_to_string(self.log()).unwrap_or_default()
+    }
+
+    fn log(&self) -> PathBuf {
+        self.folder.path().join("log")
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        if let Some(mut process) = self.process.take() {
+            let _ = process.kill();
+            let _ = process.wait();
+        }
+        if thread::panicking() {
+            eprintln!("--- the server said:\n{}", self.log_text());
+        }
+    }
+}
+
+/// Somebody with a home of their own.
+pub struct Person {
+    folder: tempfile::TempDir,
+    runtime: &'static str,
+    pub name: &'static str,
+}
+
+/// What a command left behind.
+#[derive(Debug)]
+pub struct Ended {
+    pub status: ExitStatus,
+    pub out: String,
+    pub err: String,
+}
+
+impl Ended {
+    pub fn code(&self) -> i32 {
+        self.status.code().unwrap()
+    }
+
+    /// The lines of the result of a command that must have been done.
+    #[track_caller]
+    pub fn lines(&self) -> Vec<&str> {
+        assert_eq!(self.code(), 0, "{self:#?}");
+        self.out.lines().collect()
+    }
+
+    /// The objects of the result of a command that must have been done.
+    #[track_caller]
+    pub fn objects(&self) -> Vec<serde_json::Value> {
+        let parse = |line: &str| serde_json::from_str(line).unwrap();
+        self.lines().into_iter().map(parse).collect()
+    }
+}
+
+impl Person {
+    pub fn new(name: &'static str, runtime: &'static str) -> Self {
+        Self {
+            folder: tempfile::tempdir().unwrap(),
+            runtime,
+            name,
+        }
+    }
+
+    pub fn home(&self) -> &Path {
+        self.folder.path()
+    }
+
+    pub fn join(&self, link: &str) -> Ended {
+        self.run(["join", link, "--username", self.name])
+    }
+
+    pub fn run(&self, args: impl IntoIterator<Item = impl AsRef<OsStr>>) -> Ended {
+        self.start(args).wait()
+    }
+
+    /// Starts a command whose standard input is empty.
+    pub fn start(&self, args: impl IntoIterator<Item = impl AsRef<OsStr>>) -> Running {
+        Running::new(self.command(args).stdin(Stdio::null()))
+    }
+
+    /// Starts a command that reads these lines.
+    pub fn start_with_input(
+        &self,
+        args: impl IntoIterator<Item = impl AsRef<OsStr>>,
+        input: String,
+    ) -> Running {
+        let mut running = Running::new(self.command(args).stdin(Stdio::piped()));
+        let mut pipe = running.process.stdin.take().unwrap();
+        thread::spawn(move || pipe.write_all(input.as_bytes()));
+        running
+    }
+
+    pub fn command(&self, args: impl IntoIterator<Item = impl AsRef<OsStr>>) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_dialtone"));
+        command
+            .args(args)
+            .args(["--runtime", self.runtime])
+            .arg("--home")
+            .arg(self.home())
+            .env_clear()
+            .env(
+                "DIALTONE_PASSWORD",
+                format!("the password of {}", self.name),
+            );
+        command
+    }
+}
+
+/// A command that runs.
+pub struct Running {
+    process: Child,
+    out: thread::JoinHandle<String>,
+    err: thread::JoinHandle<String>,
+    what: String,
+}
+
+impl Running {
+    pub fn new(command: &mut Command) -> Self {
+        let what = format!("{command:?}");
+        let mut process = command
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let out = read_all(process.stdout.take().unwrap());
+        let err = read_all(process.stderr.take().unwrap());
+        Self {
+            process,
+            out,
+            err,
+            what,
+        }
+    }
+
+    pub fn has_ended(&mut self) -> bool {
+        self.process.try_wait().unwrap().is_some()
+    }
+
+    /// Waits for its end, which must come.
+    #[track_caller]
+    pub fn wait(mut self) -> Ended {
+        let give_up = Instant::now() + PATIENCE;
+        while !self.has_ended() {
+            if Instant::now() > give_up {
+                self.process.kill().unwrap();
+                let (out, err) = (self.out.join().unwrap(), self.err.join().unwrap());
+                panic!("{} did not end\nstdout: {out}\nstderr: {err}", self.what);
+            }
+            thread::sleep(Duration::from_millis(10));
+        }
+        Ended {
+            status: self.process.wait().unwrap(),
+            out: self.out.join().unwrap(),
+            err: self.err.join().unwrap(),
+        }
+    }
+
+    pub fn kill(mut self) {
+        self.process.kill().unwrap();
+        self.process.wait().unwrap();
+    }
+}
+
+/// A port that was free a moment ago.
+pub fn free_port() -> u16 {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    listener.local_addr().unwrap().port()
+}
+
+/// Whether any file under a folder holds these bytes.
+pub fn holds(folder: &Path, bytes: &[u8]) -> bool {
+    fs::read_dir(folder).unwrap().any(|entry| {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            return holds(&path, bytes);
+        }
+        let file = fs::read(&path).unwrap();
+        file.windows(bytes.len()).any(|part| part == bytes)
+    })
+}
+
+fn read_all(mut pipe: impl Read + Send + 'static) -> thread::JoinHandle<String> {
+    thread::spawn(move || {
+        let mut bytes = Vec::new();
+        pipe.read_to_end(&mut bytes).unwrap();
+        String::from_utf8_lossy(&bytes).into_owned()
+    })
+}
+
+/// The server's binary. It stands beside the client's; where only the client was built, it is built now.
+fn server_binary() -> PathBuf {
+    static BUILT: Once = Once::new();
+    let path = Path::new(env!("CARGO_BIN_EXE_dialtone")).with_file_name("dialtone-server");
+    BUILT.call_once(|| {
+        let cargo = env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
+        let mut build = Command::new(cargo);
+        build.args(["build", "-q", "-p", "dialtone-server"]);
+        build.args([
+            "--manifest-path",
+            concat!(env!("CARGO_MANIFEST_DIR"), "/Cargo.toml"),
+        ]);
+        if !cfg!(debug_assertions) {
+            build.arg("--release");
+        }
+        assert!(
+            build.status().unwrap().success(),
+            "the server does not build"
+        );
+    });
+    path
+}

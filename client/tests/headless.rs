@@ -1,0 +1,313 @@
+//! The commands without a screen, against a real server: spec 10.20 to 10.35.
+
+#![expect(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    reason = "in a test a failure ends the test"
+)]
+
+mod common;
+
+use std::thread;
+use std::time::Duration;
+
+use common::{Person, Server, free_port, holds};
+
+/// Runs a test on each runtime.
+macro_rules! on_both_runtimes {
+    ($($(#[$attribute:meta])* $test:ident;)*) => {
+        mod smol {$(
+            $(#[$attribute])*
+            #[test]
+            fn $test() {
+                super::$test("smol");
+            }
+        )*}
+        mod tokio {$(
+            $(#[$attribute])*
+            #[test]
+            fn $test() {
+                super::$test("tokio");
+            }
+        )*}
+    };
+}
+
+on_both_runtimes! {
+    two_people_talk;
+    the_server_is_killed_in_a_burst;
+}
+
+/// A server, and its founder with the channel `#general`.
+fn founded(runtime: &'static str) -> (Server, Person) {
+    let server = Server::start(runtime);
+    let alice = Person::new("alice", runtime);
+    alice.join(&server.invite()).lines();
+    alice.run(["channels", "create", "general"]).lines();
+    (server, alice)
+}
+
+/// Somebody who joined by an invite of `host`.
+fn invited(name: &'static str, runtime: &'static str, host: &Person) -> Person {
+    let link = host.run(["invite"]).lines()[0].to_owned();
+    let guest = Person::new(name, runtime);
+    guest.join(&link).lines();
+    guest
+}
+
+fn two_people_talk(runtime: &'static str) {
+    let (server, alice) = founded(runtime);
+    let sent = alice.run(["send", "#general", "attack at dawn"]);
+    assert_eq!(sent.lines(), Vec::<&str>::new());
+
+    // The guest joins while nobody is online, and reads the past at once.
+    let bob = invited("bob", runtime, &alice);
+    let read = bob.run(["tail", "#general", "--json", "--count", "1"]);
+    let objects = read.objects();
+    assert_eq!(objects.len(), 1);
+    assert_eq!(objects[0]["seq"], 1);
+    assert_eq!(objects[0]["body"], "attack at dawn");
+    assert_eq!(objects[0]["sender_name"], "alice");
+    for field in ["message_id", "sender", "sent_at"] {
+        assert!(objects[0][field].is_string(), "{field}: {}", objects[0]);
+    }
+
+    bob.run(["send", "general", "make it noon"]).lines();
+    let read = alice.run([
+        "tail",
+        "#general",
+        "--json",
+        "--from-seq",
+        "1",
+        "--count",
+        "2",
+    ]);
+    let said: Vec<_> = read
+        .objects()
+        .iter()
+        .map(|line| (line["sender_name"].clone(), line["body"].clone()))
+        .collect();
+    assert_eq!(
+        said,
+        [
+            ("alice".into(), "attack at dawn".into()),
+            ("bob".into(), "make it noon".into())
+        ]
+    );
+
+    let members = alice.run(["members"]);
+    let roles: Vec<_> = members
+        .lines()
+        .into_iter()
+        .map(|line| line.split('\t').take(2).collect::<Vec<_>>().join(" "))
+        .collect();
+    assert_eq!(roles, ["alice admin", "bob member"]);
+
+    for secret in ["attack at dawn", "make it noon", "general"] {
+        assert!(!holds(&server.data(), secret.as_bytes()), "{secret}");
+        assert!(!holds(alice.home(), secret.as_bytes()), "{secret}");
+    }
+}
+
+fn the_server_is_killed_in_a_burst(runtime: &'static str) {
+    const MANY: usize = 400;
+    let (mut server, alice) = founded(runtime);
+    let bob = invited("bob", runtime, &alice);
+
+    let watching = bob.start(["tail", "#general", "--json", "--count", &MANY.to_string()]);
+    let lines: Vec<_> = (0..MANY).map(|n| format!("message {n}")).collect();
+    let burst = alice.start_with_input(["send", "#general", "--lines"], lines.join("\n"));
+    for _ in 0..3 {
+        thread::sleep(Duration::from_millis(700));
+        server.kill();
+        thread::sleep(Duration::from_millis(200));
+        server.go_on();
+    }
+    burst.wait().lines();
+
+    let check = |objects: Vec<serde_json::Value>| {
+        let bodies: Vec<_> = objects.iter().map(|line| line["body"].clone()).collect();
+        assert_eq!(bodies, lines);
+        let numbers: Vec<_> = objects
+            .iter()
+            .map(|line| line["seq"].as_u64().unwrap())
+            .collect();
+        assert!(numbers.is_sorted_by(|a, b| a + 1 == *b), "{numbers:?}");
+    };
+    check(watching.wait().objects());
+    let again = alice.run([
+        "tail",
+        "#general",
+        "--json",
+        "--from-seq",
+        "1",
+        "--count",
+        &MANY.to_string(),
+    ]);
+    check(again.objects());
+}
+
+#[test]
+fn tail_waits_for_what_is_not_there_yet() {
+    let (_server, alice) = founded("smol");
+    let bob = invited("bob", "tokio", &alice);
+    let mut waiting = bob.start(["tail", "#later", "--count", "1"]);
+    thread::sleep(Duration::from_secs(2));
+    assert!(!waiting.has_ended());
+    alice.run(["channels", "create", "later"]).lines();
+    alice.run(["send", "#later", "here at last"]).lines();
+    let ended = waiting.wait();
+    let lines = ended.lines();
+    assert_eq!(lines.len(), 1);
+    assert!(lines[0].ends_with("alice: here at last"), "{}", lines[0]);
+}
+
+#[test]
+fn who_joins_by_a_hosts_link_waits_for_a_vouch() {
+    let (server, alice) = founded("smol");
+    alice.run(["send", "#general", "before carol"]).lines();
+    let carol = Person::new("carol", "smol");
+    let joined = carol.join(&server.invite());
+    let number = joined.lines()[0].to_owned();
+    assert_eq!(number.split_whitespace().count(), 6, "{number}");
+    assert!(joined.err.contains("vouch"), "{}", joined.err);
+    assert_eq!(carol.run(["send", "#general", "too early"]).code(), 4);
+
+    let members = alice.run(["members", "--json"]).objects();
+    let waiting = members
+        .iter()
+        .find(|member| member["pending"] == true)
+        .unwrap();
+    assert_eq!(waiting["says"], "carol");
+    assert_eq!(waiting["safety_number"], number);
+    alice.run(["members", "vouch", "carol"]).lines();
+
+    let read = carol.run([
+        "tail",
+        "#general",
+        "--json",
+        "--from-seq",
+        "1",
+        "--count",
+        "1",
+    ]);
+    assert_eq!(read.objects()[0]["body"], "before carol");
+}
+
+#[test]
+fn a_private_channel_is_for_those_who_were_added() {
+    let (_server, alice) = founded("smol");
+    let bob = invited("bob", "smol", &alice);
+    let carol = invited("carol", "smol", &alice);
+    alice
+        .run(["channels", "create", "secret", "--private"])
+        .lines();
+    alice.run(["send", "#secret", "for two"]).lines();
+    alice.run(["channels", "add", "#secret", "bob"]).lines();
+
+    let read = bob.run([
+        "tail",
+        "#secret",
+        "--json",
+        "--from-seq",
+        "1",
+        "--count",
+        "1",
+    ]);
+    assert_eq!(read.objects()[0]["body"], "for two");
+    assert_eq!(carol.run(["send", "#secret", "let me in"]).code(), 1);
+    assert!(!carol.run(["channels"]).out.contains("secret"));
+}
+
+#[test]
+fn every_exit_code_means_what_it_says() {
+    let (mut server, alice) = founded("smol");
+    let link = alice.run(["invite"]).lines()[0].to_owned();
+    let bob = Person::new("bob", "smol");
+    bob.join(&link).lines();
+
+    // 1: it failed.
+    assert_eq!(bob.run(["send", "#nowhere", "hello"]).code(), 1);
+    let mut wrong = bob.command(["channels"]);
+    wrong.env("DIALTONE_PASSPHRASE", "not the right one");
+    let ended = common::Running::new(&mut wrong).wait();
+    assert_eq!(ended.code(), 1);
+    assert!(ended.err.contains("passphrase is wrong"), "{}", ended.err);
+
+    // 2: it was called wrongly.
+    assert_eq!(bob.run(["sing"]).code(), 2);
+    assert_eq!(
+        bob.run(["join", "https://example.org", "--username", "bob"])
+            .code(),
+        2
+    );
+    assert_eq!(bob.run(["send", "#general", ""]).code(), 2);
+
+    // 4: it was refused. The invite is spent; the name is taken; a member is not an admin.
+    let carol = Person::new("carol", "smol");
+    assert_eq!(carol.join(&link).code(), 4);
+    let fresh = alice.run(["invite"]).lines()[0].to_owned();
+    let other_bob = Person::new("bob", "smol");
+    assert_eq!(other_bob.join(&fresh).code(), 4);
+    assert_eq!(bob.run(["channels", "create", "mine"]).code(), 4);
+
+    // 5: another process has the account, and does not end in time. Then it ends, and a waiting one goes on.
+    let mut tail = bob.start(["tail", "#general"]);
+    thread::sleep(Duration::from_secs(2));
+    assert!(!tail.has_ended());
+    let busy = bob.run(["channels", "--wait", "1"]);
+    assert_eq!(busy.code(), 5);
+    assert!(busy.err.contains("another dialtone"), "{}", busy.err);
+    let waiting = bob.start(["channels", "--wait", "60"]);
+    thread::sleep(Duration::from_secs(1));
+    tail.kill();
+    waiting.wait().lines();
+
+    // 3: nobody is there.
+    server.kill();
+    let ended = bob.run(["channels", "--timeout", "2"]);
+    assert_eq!(ended.code(), 3);
+    assert!(ended.err.contains("cannot be reached"), "{}", ended.err);
+}
+
+#[test]
+fn nothing_is_asked_without_a_terminal() {
+    let nobody = Person::new("nobody", "smol");
+    let mut join = nobody.command([
+        "join",
+        "http://127.0.0.1:1/invite/token",
+        "--username",
+        "nobody",
+    ]);
+    join.env_remove("DIALTONE_PASSWORD")
+        .stdin(std::process::Stdio::null());
+    let ended = common::Running::new(&mut join).wait();
+    assert_eq!(ended.code(), 2);
+    assert!(ended.err.contains("DIALTONE_PASSWORD"), "{}", ended.err);
+}
+
+#[test]
+fn without_tls_only_this_machine_is_talked_to() {
+    let nobody = Person::new("nobody", "smol");
+    // 192.0.2.0/24 is for examples: nobody is there.
+    let ended = nobody.join("http://192.0.2.1/invite/token");
+    assert_eq!(ended.code(), 2);
+    assert!(ended.err.contains("--insecure-http"), "{}", ended.err);
+}
+
+#[test]
+fn a_server_that_is_not_there_is_unreachable() {
+    let nobody = Person::new("nobody", "tokio");
+    let link = format!("http://127.0.0.1:{}/invite/token", free_port());
+    let ended = nobody.run(["join", &link, "--username", "nobody", "--timeout", "2"]);
+    assert_eq!(ended.code(), 3);
+}
+
+#[test]
+fn a_home_without_an_account_says_how_to_make_one() {
+    let nobody = Person::new("nobody", "smol");
+    let ended = nobody.run(["channels"]);
+    assert_eq!(ended.code(), 1);
+    assert!(ended.err.contains("dialtone join"), "{}", ended.err);
+    assert!(ended.out.is_empty());
+}
