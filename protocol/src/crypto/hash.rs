@@ -46,7 +46,8 @@ pub fn derive<const N: usize>(
     derived
 }
 
-/// Nothing that is hashed here comes near four gibibytes, and what did would only share its prefix.
+/// Nothing that is hashed here comes near four gibibytes; what did would share its length with the like of it, and
+/// still be hashed whole.
 fn length(part: &[u8]) -> [u8; 4] {
     u32::try_from(part.len()).unwrap_or(u32::MAX).to_be_bytes()
 }

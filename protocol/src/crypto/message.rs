@@ -7,7 +7,6 @@ use alloc::vec::Vec;
 use core::fmt;
 
 use minicbor::{Decode, Encode};
-use zeroize::Zeroizing;
 
 use super::aead::{self, NONCE, TAG};
 use super::device::{DeviceSecret, Signature, SignatureError, VerifyKey};
@@ -192,7 +191,7 @@ pub fn seal(
     entropy: &mut Entropy,
 ) -> Result<Vec<u8>, SealError> {
     let address_bytes = cbor::encode(address);
-    let said = Zeroizing::new(cbor::encode(plain));
+    let said = cbor::encode(plain);
     let (padded, length) = bucket(said.len())?;
     let signature = device.sign(Label::Message, &[address_bytes.as_slice(), &said].concat());
 
@@ -251,8 +250,7 @@ pub fn open(
     let padded = aead::open(message_key.expose(), nonce, &address_bytes, ciphertext)
         .map_err(|_| OpenError::NotAuthentic)?;
     let (signature, said) = unpad(&padded)?;
-    let signed = Zeroizing::new([address_bytes.as_slice(), said].concat());
-    key.verify(Label::Message, &signed, &signature)?;
+    key.verify(Label::Message, &[&address_bytes, said].concat(), &signature)?;
     cbor::decode(said).map_err(OpenError::Malformed)
 }
 

@@ -1,6 +1,6 @@
 //! Sealing and opening, signatures, and the keys behind them.
 //!
-//! Everything that is signed, hashed or derived stands under a [`Label`](labels::Label) of its own. A function that
+//! Everything that is signed, hashed or derived stands under a [`Label`] of its own. A function that
 //! opens something answers with a named error for any bytes, and never with a part of the content.
 
 mod aead;
