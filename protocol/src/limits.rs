@@ -1,5 +1,9 @@
 //! Every bound of the protocol, with its reason. What a peer or a server sends past one is refused by name.
 
+mod hub;
+
+pub use hub::*;
+
 /// The body of an HTTP request, in bytes (the base API's limit).
 pub const MAX_REQUEST_BYTES: usize = 1 << 20;
 

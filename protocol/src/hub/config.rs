@@ -2,6 +2,7 @@
 
 use alloc::vec::Vec;
 
+use crate::crypto::password::KdfParams;
 use crate::wire::event::IceServer;
 use crate::wire::sensitive::Sensitive;
 
@@ -16,26 +17,6 @@ pub struct Config {
     pub compat: bool,
     /// What clients are told of voice.
     pub ice_servers: Vec<IceServer>,
-    /// The cost of a password's hash.
-    pub password_cost: PasswordCost,
-}
-
-/// The cost of a password's hash (Argon2id).
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct PasswordCost {
-    /// Memory in KiB.
-    pub memory_kib: u32,
-    /// Passes over it.
-    pub passes: u32,
-}
-
-impl Default for PasswordCost {
-    /// 19 MiB and two passes: the smallest that OWASP recommends, since passwords of our clients are stretched
-    /// before they are sent.
-    fn default() -> Self {
-        Self {
-            memory_kib: 19 * 1024,
-            passes: 2,
-        }
-    }
+    /// The cost of a password's hash; [`KdfParams::SERVER`] unless a test says otherwise.
+    pub password_cost: KdfParams,
 }

@@ -11,16 +11,38 @@
 //! `GET /ws` is a request like any other. Where its answer is [`Output::Accept`], the driver upgrades the connection
 //! and says [`Input::Connected`] with the session that the answer brought; any other answer is an ordinary one.
 
+mod access;
+mod accounts;
+mod challenges;
+mod channels;
 mod config;
+mod connections;
+mod engine;
+mod envelopes;
+mod history;
+mod limiter;
+mod log;
+mod membership;
 pub mod memory;
+mod messages;
+mod pending;
+mod presence;
+mod rules;
+mod sessions;
+mod sharing;
+mod sockets;
 pub mod store;
+mod tickets;
 mod work;
 
 use alloc::sync::Arc;
 use alloc::vec::Vec;
+use core::fmt;
 use core::net::IpAddr;
 
-pub use config::{Config, PasswordCost};
+pub use config::Config;
+pub use engine::Hub;
+pub use sockets::PROTOCOL;
 pub use work::{Work, WorkAnswer};
 
 use crate::wire::http::{Request, Response};
@@ -108,6 +130,10 @@ pub enum Input<'a> {
 }
 
 /// What the hub tells its driver to do.
+#[allow(
+    clippy::large_enum_variant,
+    reason = "outputs are taken one by one and not kept"
+)]
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum Output {
@@ -163,7 +189,37 @@ pub enum Output {
     },
 }
 
-/// Why the hub cannot start.
+/// An input that the driver should not have given. The hub is as it was.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum HubError {
+    /// The hub was started before.
+    AlreadyStarted,
+    /// The name belongs to another connection.
+    ConnectionTaken,
+    /// There is no such connection.
+    UnknownConnection,
+    /// No such operation is outstanding.
+    UnknownOp,
+    /// No such work is outstanding.
+    UnknownWork,
+}
+
+impl fmt::Display for HubError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::AlreadyStarted => "the hub was started before",
+            Self::ConnectionTaken => "the name belongs to another connection",
+            Self::UnknownConnection => "there is no such connection",
+            Self::UnknownOp => "no such operation is outstanding",
+            Self::UnknownWork => "no such work is outstanding",
+        })
+    }
+}
+
+impl core::error::Error for HubError {}
+
+/// Why the hub cannot go on.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum HubFailure {

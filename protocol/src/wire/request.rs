@@ -1,5 +1,10 @@
 //! Requests as types: parsed by the server, built by the client.
 
+#![allow(
+    clippy::wildcard_enum_match_arm,
+    reason = "most requests have no query or no body"
+)]
+
 use alloc::format;
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;

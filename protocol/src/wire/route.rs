@@ -157,11 +157,13 @@ impl Route {
     /// The largest body that the endpoint takes, in bytes.
     #[must_use]
     pub const fn max_body(self) -> usize {
-        match self {
-            Self::AppendSigchain | Self::PostEnvelopes | Self::PostNames => {
-                limits::MAX_APPEND_BYTES
-            }
-            _ => limits::MAX_REQUEST_BYTES,
+        if matches!(
+            self,
+            Self::AppendSigchain | Self::PostEnvelopes | Self::PostNames
+        ) {
+            limits::MAX_APPEND_BYTES
+        } else {
+            limits::MAX_REQUEST_BYTES
         }
     }
 }

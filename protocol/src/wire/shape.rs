@@ -1,5 +1,10 @@
 //! The shapes of the events: two of the base API, where absent things are empty texts, and ours.
 
+#![allow(
+    clippy::wildcard_enum_match_arm,
+    reason = "every event that is not the base API's is ours"
+)]
+
 use alloc::collections::BTreeMap;
 use alloc::vec::Vec;
 

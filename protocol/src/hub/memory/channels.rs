@@ -1,5 +1,10 @@
 //! Profiles, original channels, the base API's envelopes, and messages of every channel.
 
+#![allow(
+    clippy::wildcard_enum_match_arm,
+    reason = "operations of other subjects never come here"
+)]
+
 use alloc::string::String;
 use alloc::vec::Vec;
 use core::cmp::Reverse;

@@ -1,5 +1,10 @@
 //! Envelopes, names and newcomers of the log.
 
+#![allow(
+    clippy::wildcard_enum_match_arm,
+    reason = "operations of other subjects never come here"
+)]
+
 use alloc::collections::BTreeSet;
 use alloc::vec::Vec;
 

@@ -1,0 +1,160 @@
+//! How often something may be tried.
+
+use alloc::collections::BTreeMap;
+use core::net::IpAddr;
+use core::time::Duration;
+
+use super::store::UsernameHash;
+use crate::limits;
+use crate::time::Instant;
+
+/// A number of attempts that comes back one by one: all that is kept is when the number will be whole again.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Bucket {
+    whole_at: Instant,
+}
+
+impl Bucket {
+    /// Takes one attempt of `burst`, if there is one left.
+    pub(super) fn take(&mut self, burst: u32, every: Duration, now: Instant) -> bool {
+        let whole_at = self.whole_at.max(now) + every;
+        let fits = whole_at <= now + every.saturating_mul(burst);
+        if fits {
+            self.whole_at = whole_at;
+        }
+        fits
+    }
+
+    /// Gives one attempt back.
+    fn give_back(&mut self, every: Duration) {
+        self.whole_at = Instant::ZERO + (self.whole_at - Instant::ZERO).saturating_sub(every);
+    }
+
+    fn is_whole(self, now: Instant) -> bool {
+        self.whole_at <= now
+    }
+}
+
+/// Who tries.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Who {
+    Name(UsernameHash),
+    Peer(IpAddr),
+}
+
+impl Who {
+    const fn rate(self) -> (u32, Duration) {
+        match self {
+            Self::Name(_) => (limits::ATTEMPTS_PER_NAME, limits::ATTEMPT_PER_NAME_EVERY),
+            Self::Peer(_) => (limits::ATTEMPTS_PER_PEER, limits::ATTEMPT_PER_PEER_EVERY),
+        }
+    }
+}
+
+/// An attempt that was counted. Given back if it succeeds, so that only failures add up.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Attempt {
+    name: Option<UsernameHash>,
+    peer: Option<IpAddr>,
+}
+
+/// Counts attempts to log in and to register.
+#[derive(Debug, Default)]
+pub(super) struct Limiter {
+    buckets: BTreeMap<Who, Bucket>,
+}
+
+impl Limiter {
+    /// Counts an attempt; nothing if there were too many.
+    pub(super) fn begin(
+        &mut self,
+        name: Option<UsernameHash>,
+        peer: Option<IpAddr>,
+        now: Instant,
+    ) -> Option<Attempt> {
+        let peer = peer.map(neighbourhood);
+        if !peer.is_none_or(|peer| self.take(Who::Peer(peer), now)) {
+            return None;
+        }
+        if !name.is_none_or(|name| self.take(Who::Name(name), now)) {
+            return None;
+        }
+        Some(Attempt { name, peer })
+    }
+
+    /// Gives a successful attempt back.
+    pub(super) fn succeeded(&mut self, attempt: Attempt) {
+        let name = attempt.name.map(Who::Name);
+        let peer = attempt.peer.map(Who::Peer);
+        for who in name.into_iter().chain(peer) {
+            if let Some(bucket) = self.buckets.get_mut(&who) {
+                bucket.give_back(who.rate().1);
+            }
+        }
+    }
+
+    fn take(&mut self, who: Who, now: Instant) -> bool {
+        if self.buckets.len() >= limits::MAX_REMEMBERED_ATTEMPTS && !self.buckets.contains_key(&who)
+        {
+            self.buckets.retain(|_, bucket| !bucket.is_whole(now));
+            if self.buckets.len() >= limits::MAX_REMEMBERED_ATTEMPTS {
+                // Forgetting somebody is better than refusing everybody new.
+                self.buckets.pop_last();
+            }
+        }
+        let (burst, every) = who.rate();
+        self.buckets.entry(who).or_default().take(burst, every, now)
+    }
+}
+
+/// One house has a /64 of IPv6: its addresses count as one.
+fn neighbourhood(peer: IpAddr) -> IpAddr {
+    match peer {
+        IpAddr::V4(_) => peer,
+        IpAddr::V6(address) => {
+            let network = u128::from_be_bytes(address.octets()) >> 64 << 64;
+            IpAddr::V6(network.to_be_bytes().into())
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SECOND: Duration = Duration::from_secs(1);
+
+    #[test]
+    fn attempts_come_back_one_by_one() {
+        let mut bucket = Bucket::default();
+        let start = Instant::from_micros(5);
+        assert!((0..3).all(|_| bucket.take(3, SECOND, start)));
+        assert!(!bucket.take(3, SECOND, start));
+        assert!(bucket.take(3, SECOND, start + SECOND));
+        assert!(!bucket.take(3, SECOND, start + SECOND));
+    }
+
+    #[test]
+    fn successes_do_not_add_up() {
+        let mut limiter = Limiter::default();
+        for _ in 0..1000 {
+            let attempt = limiter.begin(Some([1; 32]), None, Instant::ZERO).unwrap();
+            limiter.succeeded(attempt);
+        }
+        for _ in 0..limits::ATTEMPTS_PER_NAME {
+            assert!(limiter.begin(Some([1; 32]), None, Instant::ZERO).is_some());
+        }
+        assert!(limiter.begin(Some([1; 32]), None, Instant::ZERO).is_none());
+        assert!(limiter.begin(Some([2; 32]), None, Instant::ZERO).is_some());
+    }
+
+    #[test]
+    fn what_is_remembered_is_bounded() {
+        let mut limiter = Limiter::default();
+        for number in 0..2 * limits::MAX_REMEMBERED_ATTEMPTS as u32 {
+            let peer = IpAddr::V4(number.to_be_bytes().into());
+            assert!(limiter.begin(None, Some(peer), Instant::ZERO).is_some());
+        }
+        assert!(limiter.buckets.len() <= limits::MAX_REMEMBERED_ATTEMPTS);
+    }
+}

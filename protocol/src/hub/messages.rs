@@ -1,0 +1,264 @@
+//! Messages: taken, kept, acknowledged, fanned out.
+
+use alloc::string::{String, ToString};
+use alloc::sync::Arc;
+use alloc::vec::Vec;
+
+use super::access::Caller;
+use super::connections::Connection;
+use super::pending::Awaiting;
+use super::store::{Answer, Op, StoreError};
+use super::{ConnId, Hub};
+use crate::crypto::message;
+use crate::ids::{ChannelId, ClientId, MessageId, Seq};
+use crate::limits;
+use crate::time::UnixMillis;
+use crate::wire::base64;
+use crate::wire::event::{Ack, ErrorCode, ErrorEvent, MessageNew, Numbered, ServerEvent};
+use crate::wire::frame::SendMessage;
+
+/// What the fields of an event that are not the sender's take at most, in bytes.
+const EVENT_OVERHEAD: usize = 1024;
+
+/// A message that waits for the store.
+#[derive(Debug)]
+pub(super) struct Sending {
+    conn: ConnId,
+    caller: Caller,
+    channel: ChannelId,
+    client_id: ClientId,
+    /// What the sender is told of the message in errors: nothing if it named no client id.
+    named: Option<ClientId>,
+    sender_name_enc: String,
+    /// The ciphertext as it came.
+    body: String,
+}
+
+/// A message as the store takes it.
+struct Taken {
+    channel: ChannelId,
+    epoch: Option<crate::ids::Epoch>,
+    body: Vec<u8>,
+}
+
+/// Why a message is not taken.
+struct Refusal(ErrorCode, &'static str);
+
+impl Hub {
+    pub(super) fn send_message(&mut self, conn: ConnId, message: SendMessage) {
+        let Some(connection) = self.connections.get(conn) else {
+            return;
+        };
+        let (caller, unacked) = (connection.caller, connection.unacked);
+        let taken = match unacked < limits::MAX_UNACKED_MESSAGES {
+            true => self.judge_message(caller, &message),
+            false => Err(Refusal(ErrorCode::RateLimited, "too many messages at once")),
+        };
+        let taken = match taken {
+            Ok(taken) => taken,
+            Err(Refusal(code, text)) => {
+                self.refuse_message(conn, code, text, message.channel_id, message.client_id);
+                return;
+            }
+        };
+        if let Some(connection) = self.connections.get_mut(conn) {
+            connection.unacked += 1;
+        }
+        let client_id = message
+            .client_id
+            .unwrap_or_else(|| ClientId::from_random(self.entropy.bytes()));
+        let op = Op::AppendMessage {
+            channel: taken.channel,
+            message_id: MessageId::from_random(self.entropy.bytes()),
+            sender: caller.user,
+            device: caller.device,
+            client_id,
+            epoch: taken.epoch,
+            sender_name_enc: message.sender_name_enc.clone(),
+            body: taken.body,
+            sent_at: self.unix(),
+        };
+        let sending = Sending {
+            conn,
+            caller,
+            channel: taken.channel,
+            client_id,
+            named: message.client_id,
+            sender_name_enc: message.sender_name_enc,
+            body: message.body,
+        };
+        self.store(op, Awaiting::Message(sending));
+    }
+
+    /// What can be judged without the store. Whether the epoch is open is the store's to say, since the same message
+    /// may have been kept before the epoch was closed.
+    fn judge_message(&self, caller: Caller, message: &SendMessage) -> Result<Taken, Refusal> {
+        let unknown = Refusal(ErrorCode::ChannelNotFound, "channel not found");
+        let Ok(channel) = message.channel_id.parse::<ChannelId>() else {
+            return Err(unknown);
+        };
+        if !self.members.knows_channel(channel) {
+            return judge_original(channel, message);
+        }
+        if !self.members.may_use(caller.device, channel) {
+            return Err(Refusal(
+                ErrorCode::NotEntitled,
+                "not a member of this channel",
+            ));
+        }
+        let malformed = Refusal(
+            ErrorCode::MalformedBody,
+            "this channel takes sealed messages only",
+        );
+        if message.client_id.is_none() || !message.sender_name_enc.is_empty() {
+            return Err(malformed);
+        }
+        let Some(body) = base64::decode(&message.body) else {
+            return Err(malformed);
+        };
+        match message::peek(&body) {
+            Ok(header) => Ok(Taken {
+                channel,
+                epoch: Some(header.epoch),
+                body,
+            }),
+            Err(_) => Err(malformed),
+        }
+    }
+
+    pub(super) fn message_stored(&mut self, sending: Sending, result: Result<Answer, StoreError>) {
+        if let Some(connection) = self.connections.get_mut(sending.conn) {
+            connection.unacked = connection.unacked.saturating_sub(1);
+        }
+        let (code, text) = match result {
+            Ok(Answer::Appended {
+                message_id,
+                seq,
+                sent_at,
+                duplicate,
+            }) => {
+                self.acknowledge(&sending, message_id, seq, sent_at);
+                if !duplicate {
+                    self.fan_out(sending, message_id, seq, sent_at);
+                }
+                return;
+            }
+            Ok(Answer::NotFound) => (ErrorCode::ChannelNotFound, "channel not found"),
+            Ok(Answer::StaleEpoch) => (ErrorCode::StaleEpoch, "the epoch is not open"),
+            Ok(_) | Err(_) => (ErrorCode::ServerError, "failed to store the message"),
+        };
+        let channel = sending.channel.to_string();
+        self.refuse_message(sending.conn, code, text, channel, sending.named);
+    }
+
+    fn acknowledge(&mut self, sending: &Sending, message_id: MessageId, seq: Seq, at: UnixMillis) {
+        let connection = self.connections.get(sending.conn);
+        if connection.is_some_and(Connection::is_greeted) {
+            let ack = Ack {
+                client_id: sending.client_id,
+                channel_id: sending.channel,
+                message_id,
+                seq,
+                sent_at: at.to_string(),
+            };
+            self.tell(sending.conn, &ServerEvent::Ack(ack));
+        }
+    }
+
+    fn fan_out(&mut self, sending: Sending, message_id: MessageId, seq: Seq, at: UnixMillis) {
+        let channel = sending.channel;
+        let numbered = Numbered {
+            seq,
+            client_id: sending.client_id,
+            sender_device_id: sending.caller.device,
+        };
+        let mut message = MessageNew {
+            message_id,
+            channel_id: channel,
+            sender: sending.caller.user,
+            sender_name_enc: sending.sender_name_enc,
+            body: sending.body,
+            sent_at: at.to_string(),
+            numbered: Some(numbered),
+        };
+        let of_log = self.members.knows_channel(channel);
+        let greeted = self.connections.select(|it| {
+            it.is_greeted() && (!of_log || self.members.may_use(it.caller.device, channel))
+        });
+        self.send_to_readers(
+            greeted,
+            ServerEvent::MessageNew(message.clone()),
+            seq,
+            channel,
+        );
+        if !of_log {
+            message.numbered = None;
+            let others = self.connections.select(|it| !it.is_greeted());
+            self.send_to_readers(others, ServerEvent::MessageNew(message), seq, channel);
+        }
+    }
+
+    fn send_to_readers(
+        &mut self,
+        to: Vec<ConnId>,
+        event: ServerEvent,
+        seq: Seq,
+        channel: ChannelId,
+    ) {
+        if to.is_empty() {
+            return;
+        }
+        let frame: Arc<str> = event.to_text().into();
+        self.queue(to, &frame, |it| it.queue_message(frame.len(), channel, seq));
+    }
+
+    fn refuse_message(
+        &mut self,
+        conn: ConnId,
+        code: ErrorCode,
+        message: &str,
+        channel_id: String,
+        client_id: Option<ClientId>,
+    ) {
+        let event = ErrorEvent {
+            code,
+            message: message.to_string(),
+            channel_id: client_id.map(|_| channel_id),
+            client_id,
+        };
+        self.tell(conn, &ServerEvent::Error(event));
+    }
+}
+
+/// A message for what may be an original channel. Clients of the original end at a frame that is too long, so it is
+/// refused before it is kept.
+fn judge_original(channel: ChannelId, message: &SendMessage) -> Result<Taken, Refusal> {
+    if message.sender_name_enc.is_empty() {
+        return Err(Refusal(
+            ErrorCode::InvalidMessage,
+            "sender_name_enc required",
+        ));
+    }
+    let room = limits::MAX_FRAME_BYTES - EVENT_OVERHEAD;
+    if written_bytes(&message.body) + written_bytes(&message.sender_name_enc) > room {
+        return Err(Refusal(
+            ErrorCode::InvalidMessage,
+            "body too long once it is escaped",
+        ));
+    }
+    Ok(Taken {
+        channel,
+        epoch: None,
+        body: message.body.clone().into_bytes(),
+    })
+}
+
+/// How many bytes a text takes in a frame.
+fn written_bytes(text: &str) -> usize {
+    let escaped = text.bytes().map(|byte| match byte {
+        b'"' | b'\\' => 2,
+        0..0x20 => 6,
+        _ => 1,
+    });
+    escaped.sum()
+}

@@ -1,0 +1,71 @@
+//! What the hub awaits: one variant for each thing that an answer of the store or a result of work leads on to.
+
+use alloc::boxed::Box;
+use alloc::collections::BTreeMap;
+
+use super::access::Authenticating;
+use super::accounts::{AccountStep, AccountWork};
+use super::channels::ChannelStep;
+use super::history::HistoryStep;
+use super::log::{Appending, LogStep};
+use super::messages::Sending;
+use super::presence::PresenceStep;
+use super::sessions::SessionStep;
+use super::sharing::SharingStep;
+use super::{ConnId, RequestId};
+use crate::ids::{ChannelId, Seq};
+
+/// What an operation was issued for.
+#[derive(Debug)]
+pub(super) enum Awaiting {
+    /// An append to the log.
+    Append(Box<Appending>),
+    /// The start.
+    Boot,
+    /// Entries that the store has and the hub has not.
+    CatchUp,
+    /// The end of a session that nobody waits for.
+    Ended,
+    /// A message of a connection.
+    Message(Sending),
+    /// A step of a request.
+    Request {
+        /// The request.
+        id: RequestId,
+        /// The step.
+        step: Step,
+    },
+    /// What a connection missed.
+    Resume {
+        /// The connection.
+        conn: ConnId,
+        /// What it has, by channel.
+        resume: BTreeMap<ChannelId, Seq>,
+    },
+}
+
+/// A step of a request, by subject.
+#[derive(Debug)]
+pub(super) enum Step {
+    Access(Box<Authenticating>),
+    Account(AccountStep),
+    Channel(ChannelStep),
+    History(HistoryStep),
+    Log(LogStep),
+    Presence(PresenceStep),
+    Session(SessionStep),
+    Sharing(SharingStep),
+}
+
+/// What work was issued for.
+#[derive(Debug)]
+pub(super) struct AwaitingWork {
+    /// The request.
+    pub(super) id: RequestId,
+    /// The step.
+    pub(super) step: AccountWork,
+}
+
+/// An answer that the operation does not have.
+#[derive(Debug)]
+pub(super) struct Unexpected;

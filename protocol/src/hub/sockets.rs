@@ -1,0 +1,316 @@
+//! What happens on connections: their start, their frames, their end, and sending to many at once.
+
+use alloc::collections::BTreeMap;
+use alloc::string::{String, ToString};
+use alloc::sync::Arc;
+use alloc::vec::Vec;
+
+use super::connections::{Connection, Room, Stage};
+use super::pending::Awaiting;
+use super::store::{Answer, Op, StoreError};
+use super::{ConnId, Hub, HubError, Output, SessionKey};
+use crate::ids::{ChannelId, Epoch, GroupId, RecipientId, Seq};
+use crate::limits;
+use crate::wire::event::{ErrorCode, ErrorEvent, ServerEvent, Welcome, WelcomeLimits};
+use crate::wire::frame::{ClientFrame, Hello};
+
+/// The version of the protocol on top of the base API.
+pub const PROTOCOL: u32 = 1;
+
+impl Hub {
+    pub(super) fn connected(&mut self, conn: ConnId, session: SessionKey) -> Result<(), HubError> {
+        if self.connections.contains(conn) {
+            return Err(HubError::ConnectionTaken);
+        }
+        let Some(caller) = self.tickets.take(session, self.now) else {
+            let (code, reason) = (1008, "session ended");
+            self.emit(Output::Close { conn, code, reason });
+            return Ok(());
+        };
+        let life = caller.expires_at.0.saturating_sub(self.unix().0);
+        let expires = self.now + core::time::Duration::from_millis(life);
+        let hello_by = (!self.config.compat).then(|| self.now + limits::HELLO_WAIT);
+        let first = self.connections.open(conn, caller, expires, hello_by);
+        self.broadcast(&ServerEvent::DeviceJoined {
+            sender: caller.user,
+            device_id: caller.device,
+        });
+        let voice_rooms = BTreeMap::new();
+        self.tell(conn, &ServerEvent::VoiceSnapshot { voice_rooms });
+        if first {
+            self.presence_changed(caller.user, true);
+        }
+        Ok(())
+    }
+
+    pub(super) fn closed(&mut self, conn: ConnId) -> Result<(), HubError> {
+        if !self.connections.contains(conn) {
+            return Err(HubError::UnknownConnection);
+        }
+        self.leave(conn);
+        self.connections.remove(conn);
+        Ok(())
+    }
+
+    pub(super) fn flushed(&mut self, conn: ConnId, bytes: usize) -> Result<(), HubError> {
+        if !self.connections.contains(conn) {
+            return Err(HubError::UnknownConnection);
+        }
+        if let Some(channels) = self.connections.flushed(conn, bytes) {
+            self.tell_lagged(conn, channels);
+        }
+        Ok(())
+    }
+
+    pub(super) fn frame(&mut self, conn: ConnId, bytes: &[u8]) -> Result<(), HubError> {
+        let stage = match self.connections.get(conn) {
+            Some(connection) => connection.stage,
+            None => return Err(HubError::UnknownConnection),
+        };
+        if stage == Stage::Closing {
+            return Ok(());
+        }
+        let frame = ClientFrame::parse(bytes);
+        if let (Stage::AwaitFirst, Ok(ClientFrame::Hello(hello))) = (stage, &frame) {
+            self.hello(conn, hello);
+            return Ok(());
+        }
+        if stage == Stage::AwaitFirst {
+            if !self.config.compat {
+                self.close_all([conn].into(), 1008, "hello required");
+                return Ok(());
+            }
+            self.connections.set_stage(conn, Stage::Original);
+        }
+        match frame {
+            Ok(ClientFrame::SendMessage(message)) => self.send_message(conn, message),
+            Ok(ClientFrame::KeyRequest { group, epoch }) => self.request_key(conn, group, epoch),
+            Ok(ClientFrame::Hello(_)) => {
+                self.refuse(conn, ErrorCode::InvalidMessage, "hello must come first");
+            }
+            Ok(ClientFrame::DirectMessage) => self.refuse(
+                conn,
+                ErrorCode::ChannelsOnly,
+                "direct messages are not supported; use channels",
+            ),
+            Ok(ClientFrame::Broadcast) => self.refuse(
+                conn,
+                ErrorCode::ChannelsOnly,
+                "global chat is not supported; use channels",
+            ),
+            Ok(ClientFrame::Unsupported) => {
+                self.refuse(conn, ErrorCode::UnsupportedType, "unsupported message type");
+            }
+            Err(error) => {
+                let event = ErrorEvent {
+                    code: ErrorCode::InvalidMessage,
+                    message: error.reason.to_string(),
+                    channel_id: error.channel_id,
+                    client_id: error.client_id,
+                };
+                self.tell(conn, &ServerEvent::Error(event));
+            }
+        }
+        Ok(())
+    }
+
+    fn hello(&mut self, conn: ConnId, hello: &Hello) {
+        if hello.protocol < PROTOCOL {
+            self.refuse(
+                conn,
+                ErrorCode::InvalidMessage,
+                "protocol must be at least 1",
+            );
+            return;
+        }
+        self.connections.set_stage(conn, Stage::Greeted);
+        let (server_id, store_id) = self.ids;
+        let welcome = Welcome {
+            protocol: PROTOCOL,
+            server_id,
+            store_id,
+            limits: welcome_limits(),
+            features: ["sigchain", "names", "pending"].map(String::from).into(),
+            ice_servers: self.config.ice_servers.clone(),
+            sigchain_head: self.members.head(),
+        };
+        self.tell(conn, &ServerEvent::Welcome(welcome));
+        let resume = hello.resume.clone();
+        if !resume.is_empty() {
+            let channels = resume.keys().copied().collect();
+            self.store(Op::LastSeqs { channels }, Awaiting::Resume { conn, resume });
+        }
+    }
+
+    /// Says what a resumed connection has missed. Without an answer of the store it is closed: it would never know.
+    pub(super) fn resume_stored(
+        &mut self,
+        conn: ConnId,
+        resume: &BTreeMap<ChannelId, Seq>,
+        result: Result<Answer, StoreError>,
+    ) {
+        let Some(device) = self.connections.get(conn).map(|it| it.caller.device) else {
+            return;
+        };
+        let Ok(Answer::LastSeqs(last)) = result else {
+            self.close_all([conn].into(), 1011, "the server failed");
+            return;
+        };
+        let behind = last.into_iter().filter_map(|(channel, last)| {
+            let has = *resume.get(&channel)?;
+            let may_read =
+                !self.members.knows_channel(channel) || self.members.may_use(device, channel);
+            (may_read && has < last).then(|| (channel, has.next()))
+        });
+        let behind = behind.collect();
+        self.tell_lagged(conn, behind);
+    }
+
+    fn tell_lagged(&mut self, conn: ConnId, channels: BTreeMap<ChannelId, Seq>) {
+        let all: Vec<(ChannelId, Seq)> = channels.into_iter().collect();
+        for some in all.chunks(limits::MAX_LAGGED_CHANNELS) {
+            let channels = some.iter().copied().collect();
+            self.tell(conn, &ServerEvent::Lagged { channels });
+        }
+    }
+
+    fn request_key(&mut self, conn: ConnId, group: GroupId, epoch: Epoch) {
+        let now = self.now;
+        let Some(connection) = self.connections.get_mut(conn) else {
+            return;
+        };
+        let device = connection.caller.device;
+        if !connection.is_greeted() {
+            self.refuse(conn, ErrorCode::UnsupportedType, "unsupported message type");
+        } else if !connection.key_requests.take(
+            limits::KEY_REQUESTS,
+            limits::KEY_REQUEST_EVERY,
+            now,
+        ) {
+            self.refuse(conn, ErrorCode::RateLimited, "too many requests for keys");
+        } else if self.members.commitment(group, epoch).is_none()
+            || !self
+                .members
+                .is_recipient(RecipientId::Device(device), group)
+        {
+            self.refuse(conn, ErrorCode::NotEntitled, "not entitled to that key");
+        } else {
+            let event = ServerEvent::KeyRequested {
+                device_id: device,
+                group,
+                epoch,
+            };
+            let holders = self.in_group(group);
+            let others = holders.into_iter().filter(|id| *id != conn).collect();
+            self.send(others, &event);
+        }
+    }
+
+    /// The greeted connections of devices that a group's keys are sealed to.
+    pub(super) fn in_group(&self, group: GroupId) -> Vec<ConnId> {
+        self.connections.select(|it| {
+            let device = RecipientId::Device(it.caller.device);
+            it.is_greeted() && self.members.is_recipient(device, group)
+        })
+    }
+
+    /// Refuses a frame that carried no message.
+    fn refuse(&mut self, conn: ConnId, code: ErrorCode, message: &str) {
+        let event = ErrorEvent {
+            code,
+            message: message.to_string(),
+            channel_id: None,
+            client_id: None,
+        };
+        self.tell(conn, &ServerEvent::Error(event));
+    }
+
+    /// Sends an event of the base API to everybody.
+    pub(super) fn broadcast(&mut self, event: &ServerEvent) {
+        let to = self.connections.select(|_| true);
+        self.send(to, event);
+    }
+
+    /// Sends an event of ours to the greeted connections that `wanted` names.
+    pub(super) fn announce(&mut self, event: &ServerEvent, wanted: impl Fn(&Connection) -> bool) {
+        let to = self
+            .connections
+            .select(|connection| connection.is_greeted() && wanted(connection));
+        self.send(to, event);
+    }
+
+    /// Sends an event to one connection.
+    pub(super) fn tell(&mut self, conn: ConnId, event: &ServerEvent) {
+        self.send([conn].into(), event);
+    }
+
+    /// Sends an event that cannot be fetched later. Who has no room for it is closed, and resumes.
+    fn send(&mut self, to: Vec<ConnId>, event: &ServerEvent) {
+        let frame: Arc<str> = event.to_text().into();
+        self.queue(to, &frame, |it| it.queue(frame.len()));
+    }
+
+    /// Sends a frame to those connections that have room.
+    pub(super) fn queue(
+        &mut self,
+        mut to: Vec<ConnId>,
+        frame: &Arc<str>,
+        room: impl Fn(&mut Connection) -> Room,
+    ) {
+        let mut full = Vec::new();
+        to.retain(|id| {
+            let connection = self.connections.get_mut(*id).filter(|it| it.is_open());
+            match connection.map(&room) {
+                Some(Room::Queued) => true,
+                Some(Room::Full) => {
+                    full.push(*id);
+                    false
+                }
+                Some(Room::Dropped) | None => false,
+            }
+        });
+        if !to.is_empty() {
+            let frame = Arc::clone(frame);
+            self.emit(Output::Send { to, frame });
+        }
+        self.close_all(full, 1013, "too slow");
+    }
+
+    pub(super) fn close_all(&mut self, conns: Vec<ConnId>, code: u16, reason: &'static str) {
+        for conn in conns {
+            if self.connections.get(conn).is_some_and(Connection::is_open) {
+                self.emit(Output::Close { conn, code, reason });
+                self.leave(conn);
+            }
+        }
+    }
+
+    /// Sends nothing more to a connection, and says so if it was its user's last.
+    fn leave(&mut self, conn: ConnId) {
+        if let Some(user) = self.connections.close(conn) {
+            self.presence_changed(user, false);
+        }
+    }
+
+    pub(super) fn expire_connections(&mut self) {
+        while let Some((conn, expired)) = self.connections.due(self.now) {
+            let reason = if expired {
+                "session ended"
+            } else {
+                "hello required"
+            };
+            self.close_all([conn].into(), 1008, reason);
+        }
+    }
+}
+
+fn welcome_limits() -> WelcomeLimits {
+    // All of them are small constants.
+    let number = |bound: usize| u32::try_from(bound).unwrap_or(u32::MAX);
+    WelcomeLimits {
+        body_bytes: number(limits::MAX_BODY_BYTES),
+        frame_bytes: number(limits::MAX_FRAME_BYTES),
+        unacked_messages: limits::MAX_UNACKED_MESSAGES,
+        history_page: limits::MAX_HISTORY_PAGE,
+    }
+}
