@@ -26,6 +26,8 @@ use crate::server_url::ServerUrl;
 use crate::store::{Store, StoreError};
 
 mod error;
+#[cfg(test)]
+mod tests;
 
 pub use crate::link::drive::Report;
 pub use error::OpenError;

@@ -36,6 +36,7 @@ macro_rules! on_both_runtimes {
 on_both_runtimes! {
     two_people_talk;
     the_server_is_killed_in_a_burst;
+    the_sender_is_killed_in_a_burst;
 }
 
 /// A server, and its founder with the channel `#general`.
@@ -145,6 +146,37 @@ fn the_server_is_killed_in_a_burst(runtime: &'static str) {
         &MANY.to_string(),
     ]);
     check(again.objects());
+}
+
+fn the_sender_is_killed_in_a_burst(runtime: &'static str) {
+    const MANY: usize = 300;
+    let (_server, alice) = founded(runtime);
+    let lines: Vec<_> = (0..MANY).map(|n| format!("message {n}")).collect();
+    let burst = alice.start_with_input(["send", "#general", "--lines"], lines.join("\n"));
+    thread::sleep(Duration::from_millis(1200));
+    burst.kill();
+    alice.run(["send", "#general", "after the crash"]).lines();
+
+    // What was queued before the crash comes before what was queued after it, each once.
+    let channels = alice.run(["channels", "--json"]).objects();
+    let count = channels[0]["last_seq"].as_u64().unwrap();
+    let all = alice.run([
+        "tail",
+        "#general",
+        "--json",
+        "--from-seq",
+        "1",
+        "--count",
+        &count.to_string(),
+    ]);
+    let bodies: Vec<_> = all
+        .objects()
+        .iter()
+        .map(|line| line["body"].as_str().unwrap().to_owned())
+        .collect();
+    let (last, queued) = bodies.split_last().unwrap();
+    assert_eq!(last, "after the crash");
+    assert_eq!(queued, &lines[..queued.len()]);
 }
 
 #[test]

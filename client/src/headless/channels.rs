@@ -5,7 +5,7 @@ use dialtone_protocol::ids::ChannelId;
 use dialtone_protocol::runtime::Runtime;
 use serde::Serialize;
 
-use super::session::{self, Session};
+use super::session::{self, APPEARS_WITHIN, Session};
 use super::{Context, members, output};
 use crate::cli::ChannelsAction;
 use crate::exit::{Exit, Failure};
@@ -30,6 +30,9 @@ async fn act<R: Runtime>(
 ) -> Result<Vec<ChannelView>, Failure> {
     session.until_member().await?;
     let Some(action) = action else {
+        let named = |channel: &ChannelView| channel.original || channel.name.is_some();
+        let all_named = move |client: &Client| client.channels().iter().all(named).then_some(());
+        session.until(Some(APPEARS_WITHIN), all_named).await?;
         return session.with(|client, _| client.channels()).await;
     };
     let intent = match action {

@@ -5,7 +5,7 @@ use dialtone_protocol::ids::UserId;
 use dialtone_protocol::runtime::Runtime;
 use serde::Serialize;
 
-use super::session::Session;
+use super::session::{APPEARS_WITHIN, Session};
 use super::{Context, channels, output};
 use crate::cli::MembersAction;
 use crate::exit::{Exit, Failure};
@@ -43,6 +43,9 @@ async fn act<R: Runtime>(
 ) -> Result<Vec<MemberView>, Failure> {
     session.until_member().await?;
     let Some(MembersAction::Vouch { name }) = action else {
+        let named = |member: &MemberView| member.pending.is_some() || member.name.is_some();
+        let all_named = move |client: &Client| client.members().iter().all(named).then_some(());
+        session.until(Some(APPEARS_WITHIN), all_named).await?;
         return session.with(|client, _| client.members()).await;
     };
     let user = waiting(session, &name).await?;
@@ -74,7 +77,7 @@ async fn waiting<R: Runtime>(session: &mut Session<R>, wanted: &str) -> Result<U
             .collect();
         (!found.is_empty()).then_some(found)
     };
-    let found = session.until(Some(super::session::APPEARS_WITHIN), appeared);
+    let found = session.until(Some(APPEARS_WITHIN), appeared);
     only(found.await?.unwrap_or_default().iter(), wanted)
 }
 

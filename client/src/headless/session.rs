@@ -169,7 +169,12 @@ impl<R: Runtime> Session<R> {
 
     /// Ends the session: posts what it owes, within a bound, and closes its files.
     pub(super) async fn close(self) {
-        self.account.close(SETTLE_WITHIN).await;
+        let bound = match self.cut_since {
+            None => SETTLE_WITHIN,
+            // Nothing can be posted now; the next command that connects does it.
+            Some(_) => Duration::from_millis(500),
+        };
+        self.account.close(bound).await;
     }
 
     /// Ends the session whatever came out of the command, and hands that on.
@@ -196,10 +201,11 @@ impl<R: Runtime> Session<R> {
                     );
                     return Err(Failure::new(Exit::Refused, what));
                 }
-                _ => {
-                    let now = self.runtime.now();
-                    self.cut_since.get_or_insert(now);
+                _ if self.cut_since.is_none() => {
+                    self.cut_since = Some(self.runtime.now());
+                    output::note("dialtone: the connection was lost; trying again");
                 }
+                _ => {}
             },
             _ => {}
         }

@@ -12,7 +12,7 @@ use dialtone_protocol::client::{
     CallId, Change, Client, Event, HttpAnswer, Input, Output, Transmit,
 };
 use dialtone_protocol::runtime::Runtime;
-use dialtone_protocol::time::Instant;
+use dialtone_protocol::time::{Instant, UnixMillis};
 use futures_util::FutureExt;
 use futures_util::future::{Either, select};
 
@@ -26,6 +26,9 @@ const TURN_BUDGET: usize = 256;
 
 /// How much from the network waits for the loop. The tasks that read stop at it, and with them the server.
 const INCOMING: usize = 512;
+
+/// How far the wall clock may run from the monotonic one between two turns before the engine is told.
+const CLOCK_TOLERANCE_MS: u64 = 1000;
 
 /// What somebody wants of the engine. What it gives back runs once the changes it made are durable.
 pub(crate) type Visit = Box<dyn FnOnce(&mut Client, Instant) -> Box<dyn FnOnce() + Send> + Send>;
@@ -54,6 +57,8 @@ pub(crate) struct Drive<R: Runtime> {
     incoming: (Sender<Incoming>, Receiver<Incoming>),
     socket: Option<Socket>,
     sockets_opened: u64,
+    /// When the two clocks were last compared, by both of them.
+    compared: (Instant, UnixMillis),
 }
 
 /// The socket that is open or being opened. What an older one still reports is ignored.
@@ -91,8 +96,10 @@ impl<R: Runtime> Drive<R> {
         reports: Sender<Report>,
     ) -> Self {
         let connector = Arc::new(connector);
+        let runtime = connector.runtime().clone();
+        let compared = (runtime.now(), runtime.unix_millis());
         Self {
-            runtime: connector.runtime().clone(),
+            runtime,
             client,
             store,
             caller: Arc::new(Caller::new(Arc::clone(&connector))),
@@ -102,6 +109,7 @@ impl<R: Runtime> Drive<R> {
             incoming: async_channel::bounded(INCOMING),
             socket: None,
             sockets_opened: 0,
+            compared,
         }
     }
 
@@ -120,6 +128,7 @@ impl<R: Runtime> Drive<R> {
             }
             turn = Turn::default();
             let mut next = Some(self.wait().await);
+            self.compare_clocks();
             while let Some(wake) = next {
                 match wake {
                     Wake::Abandoned => return,
@@ -145,6 +154,16 @@ impl<R: Runtime> Drive<R> {
                 };
             }
         }
+    }
+
+    /// Tells the engine when somebody set the wall clock, or the machine slept.
+    fn compare_clocks(&mut self) {
+        let (now, unix) = (self.runtime.now(), self.runtime.unix_millis());
+        let expected = self.compared.1.saturating_add(now - self.compared.0);
+        if unix.0.abs_diff(expected.0) > CLOCK_TOLERANCE_MS {
+            self.client.set_wall_clock(unix, now);
+        }
+        self.compared = (now, unix);
     }
 
     /// Waits for the first thing to happen, or for the engine's deadline.

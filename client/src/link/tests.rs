@@ -207,7 +207,7 @@ fn a_file_without_authorities_is_named() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("empty");
     std::fs::write(&path, "nothing").unwrap();
-    assert!(Trust::File(path.clone()).connector().is_err());
+    assert!(Trust::File(path).connector().is_err());
     assert!(Trust::File(dir.path().join("missing")).connector().is_err());
 }
 
