@@ -58,6 +58,11 @@ impl Chain {
         devices.filter(|(_, device)| device.span.is_open())
     }
 
+    /// All devices that the log ever knew, revoked ones included.
+    pub fn all_devices(&self) -> impl Iterator<Item = (DeviceId, &Device)> {
+        self.state().devices.iter().map(|(id, it)| (*id, it))
+    }
+
     /// An open invite, by the hash of its entry.
     #[must_use]
     pub fn invite(&self, invite: EntryHash) -> Option<&Invite> {

@@ -8,8 +8,11 @@
 
 mod channels;
 mod devices;
+mod generate;
 mod groups;
+mod laws;
 mod members;
 mod place;
 mod queries;
+mod vectors;
 mod world;
