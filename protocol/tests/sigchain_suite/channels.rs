@@ -209,6 +209,9 @@ fn who_is_put_out_or_leaves_closes_the_channels_keys() {
         world.must(&founder, rotate);
     }
     assert_eq!(world.chain.open_epoch(GroupId::Open), Some(Epoch(0)));
+    // Whoever left earlier has nothing to do with the channel any more.
+    world.must(&founder, removal(&one));
+    assert_eq!(world.chain.open_epoch(group), Some(Epoch(2)));
 }
 
 // spec 4.37, 4.38

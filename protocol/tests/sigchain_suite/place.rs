@@ -276,9 +276,7 @@ fn a_device_must_sign_for_itself_its_user_and_its_community() {
             user,
             device: device.clone(),
         },
-        Payload::SetRecovery {
-            device: device.clone(),
-        },
+        Payload::SetRecovery { device: device },
     ] {
         assert_eq!(world.refusal(&founder, payload), Invalid::BadProof);
     }
@@ -325,7 +323,7 @@ fn a_first_device_writes_its_own_first_entry() {
     let mut world = World::empty();
     let founder = world.person();
     let genesis = world.genesis(&founder);
-    let mut other = founder.clone();
+    let mut other = founder;
     other.device = world.person().device;
     assert_eq!(world.refusal(&other, genesis), Invalid::NotByNewDevice);
 
