@@ -1,0 +1,137 @@
+//! A PostgreSQL server of the tests' own, in a directory that goes with it.
+
+use std::fs;
+use std::net::TcpListener;
+use std::os::unix::fs::{MetadataExt, chown};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use tempfile::TempDir;
+
+/// A running server.
+pub(crate) struct Postgres {
+    dir: TempDir,
+    port: u16,
+    server: Child,
+}
+
+impl Postgres {
+    /// Makes a cluster and starts a server on it. PostgreSQL refuses to run as root: root lends it another user.
+    pub(crate) fn start() -> Self {
+        let dir = tempfile::tempdir().unwrap();
+        let data = dir.path().join("data");
+        fs::create_dir(&data).unwrap();
+        if is_root() {
+            let user = id_of("postgres").or_else(|| id_of("nobody")).unwrap();
+            for path in [dir.path(), &data] {
+                chown(path, Some(user.0), Some(user.1)).unwrap();
+            }
+        }
+        let made = as_owner(&data, program("initdb"))
+            .args(["--auth=trust", "--username=test", "--no-sync", "--pgdata"])
+            .arg(&data)
+            .stdout(Stdio::null())
+            .status()
+            .unwrap();
+        assert!(made.success(), "initdb");
+        let port = free_port();
+        let server = as_owner(&data, program("postgres"))
+            .arg("-D")
+            .arg(&data)
+            .args(["-p", &port.to_string(), "-c", "listen_addresses=127.0.0.1"])
+            .args(["-c", "fsync=off", "-c", "unix_socket_directories="])
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap();
+        let postgres = Self { dir, port, server };
+        postgres.wait();
+        postgres
+    }
+
+    /// The URL of a database that is there.
+    pub(crate) fn url(&self) -> String {
+        format!("postgres://test@127.0.0.1:{}/postgres", self.port)
+    }
+
+    /// Makes an empty database; answers its URL.
+    pub(crate) fn create(&self, name: &str) -> String {
+        let made = self.psql(&format!("CREATE DATABASE {name}"));
+        assert!(made, "create database");
+        format!("postgres://test@127.0.0.1:{}/{name}", self.port)
+    }
+
+    fn wait(&self) {
+        let start = Instant::now();
+        while !self.psql("SELECT 1") {
+            assert!(start.elapsed() < Duration::from_secs(60), "postgres starts");
+            thread::sleep(Duration::from_millis(50));
+        }
+    }
+
+    fn psql(&self, sql: &str) -> bool {
+        let status = Command::new(program("psql"))
+            .args([&self.url(), "-c", sql])
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .status();
+        status.unwrap().success()
+    }
+}
+
+impl Drop for Postgres {
+    fn drop(&mut self) {
+        self.server.kill().unwrap();
+        self.server.wait().unwrap();
+        // Its children leave when they notice; what they still write would keep the directory.
+        let data = self.dir.path().join("data");
+        let start = Instant::now();
+        while fs::remove_dir_all(&data).is_err() && start.elapsed() < Duration::from_secs(5) {
+            thread::sleep(Duration::from_millis(20));
+        }
+    }
+}
+
+/// A program of PostgreSQL: in the path, or where Debian keeps the versions.
+fn program(name: &str) -> PathBuf {
+    let versions = fs::read_dir("/usr/lib/postgresql").into_iter().flatten();
+    let mut found: Vec<PathBuf> = versions
+        .filter_map(|version| Some(version.ok()?.path().join("bin").join(name)))
+        .filter(|path| path.exists())
+        .collect();
+    found.sort();
+    found.pop().unwrap_or_else(|| PathBuf::from(name))
+}
+
+/// A command that runs as the user who owns `data`.
+fn as_owner(data: &Path, program: PathBuf) -> Command {
+    use std::os::unix::process::CommandExt;
+    let mut command = Command::new(program);
+    if is_root() {
+        let owner = fs::metadata(data).unwrap();
+        command.uid(owner.uid()).gid(owner.gid());
+    }
+    command.current_dir(data);
+    command
+}
+
+fn is_root() -> bool {
+    rustix::process::geteuid().is_root()
+}
+
+/// The ids of a user and its group, by its name.
+fn id_of(name: &str) -> Option<(u32, u32)> {
+    let users = fs::read_to_string("/etc/passwd").ok()?;
+    let line = users
+        .lines()
+        .find(|line| line.split(':').next() == Some(name))?;
+    let mut fields = line.split(':').skip(2);
+    Some((fields.next()?.parse().ok()?, fields.next()?.parse().ok()?))
+}
+
+fn free_port() -> u16 {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    listener.local_addr().unwrap().port()
+}
