@@ -1,0 +1,328 @@
+//! The one task that owns the hub: what happened goes in, what is to be done comes out.
+
+use std::collections::HashMap;
+use std::net::IpAddr;
+use std::pin::pin;
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_channel::{Receiver, Sender};
+use async_tungstenite::tungstenite::{Message, Utf8Bytes};
+use dialtone_protocol::Machine;
+use dialtone_protocol::hub::store::{Answer, Op, StoreError};
+use dialtone_protocol::hub::{
+    ConnId, Hub, HubFailure, Input, LogEvent, OpId, Output, RequestId, SessionKey, Work,
+    WorkAnswer, WorkId,
+};
+use dialtone_protocol::runtime::Runtime;
+use dialtone_protocol::time::Instant;
+use dialtone_protocol::wire::http::{Request, Response};
+use futures_util::future::{Either, select};
+use tracing::{debug, error, warn};
+
+use crate::metrics::Metrics;
+
+/// What waits for the hub. Readers of sockets wait when it is full, so that a flood slows down its senders.
+const QUEUE: usize = 1024;
+
+/// How often the hub hears what the wall clock says: it may be set while the server runs.
+const WALL_CLOCK_EVERY: Duration = Duration::from_secs(30);
+
+/// Something that happened.
+#[derive(Debug)]
+pub(crate) enum Event {
+    Closed(ConnId),
+    Connected {
+        conn: ConnId,
+        session: SessionKey,
+        outgoing: Sender<Outgoing>,
+    },
+    /// The server has stopped: nothing else happens.
+    End,
+    Flushed {
+        conn: ConnId,
+        bytes: usize,
+    },
+    Frame {
+        conn: ConnId,
+        message: Message,
+    },
+    Request {
+        call: Request,
+        auth: Option<String>,
+        admin_token: Option<String>,
+        peer: Option<IpAddr>,
+        reply: Sender<Reply>,
+    },
+    /// The server stops: say goodbye to every connection.
+    Stop,
+    Stored {
+        id: OpId,
+        result: Result<Answer, StoreError>,
+    },
+    Worked {
+        id: WorkId,
+        result: WorkAnswer,
+    },
+}
+
+/// What a request came to.
+#[derive(Debug)]
+pub(crate) enum Reply {
+    /// Upgrade to a WebSocket.
+    Accept(SessionKey),
+    /// Answer.
+    Respond(Response),
+}
+
+/// What a connection is to send.
+#[derive(Clone, Debug)]
+pub(crate) enum Outgoing {
+    Close { code: u16, reason: &'static str },
+    Frame(Utf8Bytes),
+}
+
+/// The way to the hub.
+#[derive(Clone, Debug)]
+pub(crate) struct HubHandle(Sender<Event>);
+
+impl HubHandle {
+    pub(crate) fn new() -> (Self, Receiver<Event>) {
+        let (events, queue) = async_channel::bounded(QUEUE);
+        (Self(events), queue)
+    }
+
+    /// Says what happened. After the hub has ended, nobody hears it.
+    pub(crate) async fn tell(&self, event: Event) {
+        if self.0.send(event).await.is_err() {
+            debug!("the hub has ended");
+        }
+    }
+
+    /// Asks the hub to serve a request. Nothing comes back when the hub has ended.
+    pub(crate) async fn ask(
+        &self,
+        call: Request,
+        auth: Option<String>,
+        admin_token: Option<String>,
+        peer: Option<IpAddr>,
+    ) -> Option<Reply> {
+        let (reply, answer) = async_channel::bounded(1);
+        self.tell(Event::Request {
+            call,
+            auth,
+            admin_token,
+            peer,
+            reply,
+        })
+        .await;
+        answer.recv().await.ok()
+    }
+}
+
+/// Where the hub's outputs go.
+#[derive(Debug)]
+pub(crate) struct Outlets {
+    pub(crate) store: Sender<(OpId, Op)>,
+    pub(crate) work: Sender<(WorkId, Work)>,
+    /// Told once, when requests are served.
+    pub(crate) ready: Sender<()>,
+    pub(crate) metrics: Arc<Metrics>,
+}
+
+/// Drives the hub until [`Event::End`], or until it fails.
+pub(crate) async fn drive<R: Runtime>(
+    runtime: R,
+    hub: Hub,
+    queue: Receiver<Event>,
+    outlets: Outlets,
+) -> Result<(), HubFailure> {
+    let mut driver = Driver {
+        hub,
+        outlets,
+        connections: HashMap::new(),
+        requests: HashMap::new(),
+        last_request: 0,
+        ended: false,
+    };
+    driver.take(Input::Started, runtime.now());
+    driver.carry_out()?;
+    let mut wall_clock_at = runtime.now() + WALL_CLOCK_EVERY;
+    while !driver.ended {
+        let deadline = driver.hub.poll_timeout();
+        let wake = deadline.map_or(wall_clock_at, |deadline| deadline.min(wall_clock_at));
+        match select(pin!(queue.recv()), pin!(runtime.sleep_until(wake))).await {
+            Either::Left((Ok(event), _)) => {
+                driver.happened(event, runtime.now());
+                driver.carry_out()?;
+                // What is there already needs no timer.
+                while let Ok(event) = queue.try_recv() {
+                    driver.happened(event, runtime.now());
+                    driver.carry_out()?;
+                }
+            }
+            Either::Left((Err(_), _)) => return Ok(()),
+            Either::Right(_) => {}
+        }
+        let now = runtime.now();
+        if now >= wall_clock_at {
+            driver.hub.set_wall_clock(runtime.unix_millis(), now);
+            wall_clock_at = now + WALL_CLOCK_EVERY;
+        }
+        if driver.hub.poll_timeout().is_some_and(|at| at <= now) {
+            driver.hub.handle_timeout(now);
+            driver.carry_out()?;
+        }
+    }
+    Ok(())
+}
+
+struct Driver {
+    hub: Hub,
+    outlets: Outlets,
+    connections: HashMap<ConnId, Sender<Outgoing>>,
+    requests: HashMap<RequestId, Sender<Reply>>,
+    last_request: u64,
+    ended: bool,
+}
+
+impl Driver {
+    fn happened(&mut self, event: Event, now: Instant) {
+        match event {
+            Event::Closed(conn) => {
+                self.connections.remove(&conn);
+                self.outlets.metrics.connections.dec();
+                self.take(Input::Closed { conn }, now);
+            }
+            Event::Connected {
+                conn,
+                session,
+                outgoing,
+            } => {
+                self.outlets.metrics.connections.inc();
+                let connected = Input::Connected { conn, session };
+                if self.hub.handle_input(connected, now).is_err() {
+                    // The permission has expired.
+                    let goodbye = Outgoing::Close {
+                        code: 1008,
+                        reason: "connect again",
+                    };
+                    send(&outgoing, goodbye);
+                }
+                self.connections.insert(conn, outgoing);
+            }
+            Event::End => self.ended = true,
+            Event::Flushed { conn, bytes } => self.take(Input::Flushed { conn, bytes }, now),
+            Event::Frame { conn, message } => {
+                let bytes = match &message {
+                    Message::Text(text) => text.as_bytes(),
+                    Message::Binary(bytes) => bytes,
+                    // The socket keeps the rest to itself.
+                    _ => return,
+                };
+                self.take(Input::Frame { conn, bytes }, now);
+            }
+            Event::Request {
+                call,
+                auth,
+                admin_token,
+                peer,
+                reply,
+            } => {
+                self.last_request += 1;
+                let id = RequestId(self.last_request);
+                self.requests.insert(id, reply);
+                let request = Input::Request {
+                    id,
+                    call,
+                    auth: auth.as_deref(),
+                    admin_token: admin_token.as_deref(),
+                    peer,
+                };
+                self.take(request, now);
+            }
+            Event::Stop => {
+                for outgoing in self.connections.values() {
+                    let goodbye = Outgoing::Close {
+                        code: 1001,
+                        reason: "the server stops",
+                    };
+                    send(outgoing, goodbye);
+                }
+            }
+            Event::Stored { id, result } => {
+                if let Ok(Answer::Appended {
+                    duplicate: false, ..
+                }) = result
+                {
+                    self.outlets.metrics.messages.inc();
+                }
+                self.take(Input::Stored { id, result }, now);
+            }
+            Event::Worked { id, result } => self.take(Input::Worked { id, result }, now),
+        }
+    }
+
+    fn take(&mut self, input: Input<'_>, now: Instant) {
+        if let Err(error) = self.hub.handle_input(input, now) {
+            debug!(?error, "the hub refused an input");
+        }
+    }
+
+    /// Does what the hub wants done, without waiting for any of it.
+    fn carry_out(&mut self) -> Result<(), HubFailure> {
+        while let Some(output) = self.hub.poll_output() {
+            match output {
+                Output::Accept { id, session } => self.reply(id, Reply::Accept(session)),
+                Output::Close { conn, code, reason } => {
+                    if let Some(outgoing) = self.connections.get(&conn) {
+                        send(outgoing, Outgoing::Close { code, reason });
+                    }
+                }
+                Output::Failed(failure) => return Err(failure),
+                Output::Log(event) => log(event),
+                Output::Ready => send(&self.outlets.ready, ()),
+                Output::Respond { id, response } => self.reply(id, Reply::Respond(response)),
+                Output::Send { to, frame } => self.fan_out(&to, &frame),
+                Output::Store { id, op } => send(&self.outlets.store, (id, op)),
+                Output::Work { id, work } => send(&self.outlets.work, (id, work)),
+                _ => error!("the hub wants something that this server does not know"),
+            }
+        }
+        Ok(())
+    }
+
+    fn reply(&mut self, id: RequestId, reply: Reply) {
+        if let Some(waiting) = self.requests.remove(&id) {
+            send(&waiting, reply);
+        }
+    }
+
+    /// Copies the frame once; its receivers share it.
+    fn fan_out(&self, to: &[ConnId], frame: &str) {
+        let frame = Utf8Bytes::from(frame);
+        for conn in to {
+            if let Some(outgoing) = self.connections.get(conn) {
+                send(outgoing, Outgoing::Frame(frame.clone()));
+            }
+        }
+        self.outlets.metrics.deliveries.inc_by(to.len() as u64);
+    }
+}
+
+/// Puts something into a queue that always has room. Nobody waits for it any more when the receiver is gone.
+fn send<T>(to: &Sender<T>, what: T) {
+    if to.try_send(what).is_err() {
+        debug!("a receiver is gone");
+    }
+}
+
+fn log(event: LogEvent) {
+    match event {
+        LogEvent::AnswerUnexpected => error!("the store answered something else than was asked"),
+        LogEvent::LoginRefused => debug!("a login was refused"),
+        LogEvent::TooManyAttempts => warn!("attempts at logging in come too fast"),
+        LogEvent::StoreFailed(failure) => error!(%failure, "the store failed"),
+        other => warn!(?other, "the hub noticed something"),
+    }
+}
