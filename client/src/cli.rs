@@ -20,14 +20,15 @@ pub struct Cli {
 }
 
 const AFTER: &str = "\
-The password and the passphrase are asked for at the terminal. Where there is none, or to be asked nothing, set
-DIALTONE_PASSWORD (for the server, when joining) and DIALTONE_PASSPHRASE (for the keystore on this machine). If only
+The password and the passphrase are asked for at the terminal. Where there is none, or to be asked nothing, set \
+DIALTONE_PASSWORD (for the server, when joining) and DIALTONE_PASSPHRASE (for the keystore on this machine). If only \
 one of the two is set, it serves as both: the server never gets what was typed.
 
 Exit codes: 0 done, 1 failed, 2 usage, 3 unreachable, 4 refused, 5 busy (another process uses the account).";
 
 /// What all commands share.
 #[derive(Args, Clone, Debug)]
+#[command(next_help_heading = "Options of all commands")]
 pub struct Shared {
     /// The folder with the accounts (default: dialtone in the user's data folder)
     #[arg(long, global = true, value_name = "DIR", env = "DIALTONE_HOME")]
@@ -47,8 +48,8 @@ pub struct Shared {
     /// How long to go on without the server before giving up
     #[arg(long, global = true, value_name = "SECONDS", default_value_t = 20)]
     pub timeout: u64,
-    /// What drives the program
-    #[arg(long, global = true, value_enum, default_value_t = RuntimeName::Smol, env = "DIALTONE_RUNTIME")]
+    /// What drives the program: smol or tokio
+    #[arg(long, global = true, value_enum, hide_possible_values = true, default_value_t = RuntimeName::Smol, env = "DIALTONE_RUNTIME")]
     pub runtime: RuntimeName,
 }
 

@@ -1,6 +1,7 @@
-//! The commands that need no screen: one file each. They share [`Session`], an account that is connected.
+//! The commands that need no screen: one file each. They share a session: an account that is connected.
 
 mod channels;
+mod interrupt;
 mod invite;
 mod join;
 mod login;

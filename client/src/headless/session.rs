@@ -1,12 +1,15 @@
 //! An account that is connected, and how a command waits for things to come true.
 
+use std::pin::pin;
 use std::time::Duration;
 
+use async_channel::Receiver;
 use dialtone_protocol::client::{ChannelView, Client, ConnectionState, Event, Standing, Warning};
 use dialtone_protocol::runtime::Runtime;
 use dialtone_protocol::time::Instant;
+use futures_util::future::{Either, select};
 
-use super::{Context, output, prompt};
+use super::{Context, interrupt, output, prompt};
 use crate::account::{self, Account, Report, SETTLE_WITHIN};
 use crate::exit::{Exit, Failure};
 use crate::home::{AccountDir, AccountLock};
@@ -23,6 +26,7 @@ pub(super) struct Session<R: Runtime> {
     timeout: Duration,
     /// Since when there is no connection.
     cut_since: Option<Instant>,
+    asked_to_end: Receiver<()>,
     trouble: Option<LinkError>,
     refused: Option<Warning>,
 }
@@ -45,6 +49,7 @@ impl<R: Runtime> Session<R> {
             account,
             timeout: context.timeout,
             cut_since: Some(context.runtime.now()),
+            asked_to_end: interrupt::watch(),
             trouble: None,
             refused: None,
         }
@@ -70,10 +75,9 @@ impl<R: Runtime> Session<R> {
             let report = match until {
                 Some(until) => {
                     let limit = until - self.runtime.now();
-                    let next = self.account.reports().recv();
-                    timing::within(&self.runtime, limit, next).await
+                    timing::within(&self.runtime, limit, self.next_report()).await
                 }
-                None => Some(self.account.reports().recv().await),
+                None => Some(self.next_report().await),
             };
             match report {
                 Some(Ok(Report::Event(event))) => {
@@ -82,7 +86,7 @@ impl<R: Runtime> Session<R> {
                 }
                 Some(Ok(Report::Trouble(error))) => self.trouble = Some(error),
                 Some(Ok(Report::Failed(error))) => return Err(Failure::new(Exit::Failed, error)),
-                Some(Err(_)) => return Err(ended()),
+                Some(Err(failure)) => return Err(failure),
                 None => {
                     let now = self.runtime.now();
                     if unreachable.is_some_and(|at| at <= now) {
@@ -91,6 +95,20 @@ impl<R: Runtime> Session<R> {
                     return Ok(None);
                 }
             }
+        }
+    }
+
+    /// The next report, or an error when the account or the user ends it all.
+    async fn next_report(&self) -> Result<Report, Failure> {
+        let asked_to_end = async {
+            // Closed means that nobody watches.
+            if self.asked_to_end.recv().await.is_err() {
+                std::future::pending::<()>().await;
+            }
+        };
+        match select(pin!(self.account.reports().recv()), pin!(asked_to_end)).await {
+            Either::Left((report, _)) => report.map_err(|_| ended()),
+            Either::Right(((), _)) => Err(Failure::new(Exit::Failed, "interrupted")),
         }
     }
 
