@@ -1,8 +1,12 @@
 //! Every bound of the protocol, with its reason. What a peer or a server sends past one is refused by name.
 
+mod chat;
 mod hub;
+mod session;
 
+pub use chat::*;
 pub use hub::*;
+pub use session::*;
 
 /// The body of an HTTP request, in bytes (the base API's limit).
 pub const MAX_REQUEST_BYTES: usize = 1 << 20;

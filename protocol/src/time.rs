@@ -6,6 +6,7 @@ use core::str::FromStr;
 use core::time::Duration;
 
 use jiff::Timestamp;
+use minicbor::{Decode, Encode};
 use serde::{Deserialize, Serialize};
 
 /// A point of a monotonic clock, in microseconds since a start that the driver chose.
@@ -54,10 +55,23 @@ impl Sub for Instant {
 
 /// The wall clock, in milliseconds since 1970-01-01 UTC. Shown to people, never the ground of a decision about trust.
 #[derive(
-    Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize,
+    Clone,
+    Copy,
+    Debug,
+    Default,
+    PartialEq,
+    Eq,
+    PartialOrd,
+    Ord,
+    Hash,
+    Encode,
+    Decode,
+    Serialize,
+    Deserialize,
 )]
+#[cbor(transparent)]
 #[serde(transparent)]
-pub struct UnixMillis(pub u64);
+pub struct UnixMillis(#[n(0)] pub u64);
 
 impl UnixMillis {
     /// This time and `after`.
