@@ -122,6 +122,7 @@ impl Outbox {
         self.failures = 0;
         for entry in self.entries.values_mut() {
             entry.in_flight = None;
+            entry.stale = None;
         }
     }
 

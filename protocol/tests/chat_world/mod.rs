@@ -1,6 +1,10 @@
 //! A small honest world for tests of chat: one log, one channel, one server, and members with real keys.
 
-#![allow(dead_code, reason = "each test binary uses its own part")]
+#![allow(
+    dead_code,
+    unreachable_pub,
+    reason = "each test binary uses its own part"
+)]
 #![allow(
     clippy::unwrap_used,
     clippy::indexing_slicing,
