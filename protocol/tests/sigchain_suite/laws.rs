@@ -7,7 +7,7 @@ use dialtone_protocol::ids::{
     UserId,
 };
 use dialtone_protocol::sigchain::{
-    Access, Chain, DeviceRecord, Draft, Entry, History, Payload, Role, SEALED_KEY_BYTES,
+    Access, Chain, Channel, DeviceRecord, Draft, Entry, History, Payload, Role, SEALED_KEY_BYTES,
 };
 use proptest::prelude::*;
 use proptest::sample::Index;
@@ -128,6 +128,23 @@ fn is_leaking(chain: &Chain) -> bool {
     })
 }
 
+/// Whether somebody gets a key that was in use before it came, in a channel that keeps its past from newcomers.
+fn is_telling_the_past(chain: &Chain) -> bool {
+    let kept = |channel: &Channel| channel.history == History::FromJoin;
+    let mut channels = chain.channels().filter(|(_, channel)| kept(channel));
+    channels.any(|(id, channel)| {
+        let group = GroupId::Channel(id);
+        let epoch = chain.open_epoch(group);
+        let Some(epoch) = epoch.and_then(|epoch| chain.epoch(group, epoch)) else {
+            return false;
+        };
+        chain.users().any(|(id, user)| {
+            let since = user.span.contains(epoch.span.from) && channel.had_at(id, epoch.span.from);
+            chain.is_in_group(id, group) && !since
+        })
+    })
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { cases: 64, ..ProptestConfig::default() })]
 
@@ -195,6 +212,7 @@ proptest! {
             prop_assert!(chain.devices().all(|(_, device)| chain.is_member(device.user)));
             if taken.is_ok() {
                 prop_assert!(!is_leaking(chain), "an open epoch that somebody who is out knows");
+                prop_assert!(!is_telling_the_past(chain), "a newcomer gets a key of before");
             }
         }
     }

@@ -276,7 +276,7 @@ fn a_device_must_sign_for_itself_its_user_and_its_community() {
             user,
             device: device.clone(),
         },
-        Payload::SetRecovery { device: device },
+        Payload::SetRecovery { device },
     ] {
         assert_eq!(world.refusal(&founder, payload), Invalid::BadProof);
     }
