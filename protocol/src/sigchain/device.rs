@@ -1,6 +1,8 @@
 //! A device as the log introduces it.
 
-use minicbor::{Decode, Decoder, Encode};
+use alloc::vec::Vec;
+
+use minicbor::Encode;
 
 use super::decode::Fields;
 use super::error::{DecodeError, Newer};
@@ -81,7 +83,7 @@ impl DeviceRecord {
 
     /// The bytes of a record that stands alone.
     #[must_use]
-    pub fn encode(&self) -> alloc::vec::Vec<u8> {
+    pub fn encode(&self) -> Vec<u8> {
         cbor::encode(self)
     }
 
@@ -127,7 +129,7 @@ fn claim(
     user: UserId,
     device: DeviceId,
     public: &DevicePublic,
-) -> alloc::vec::Vec<u8> {
+) -> Vec<u8> {
     cbor::encode(&Claim {
         community,
         user,
@@ -136,13 +138,4 @@ fn claim(
         sign: public.sign,
         dh: public.dh,
     })
-}
-
-impl<'b, C> Decode<'b, C> for DeviceRecord {
-    fn decode(d: &mut Decoder<'b>, _: &mut C) -> Result<Self, minicbor::decode::Error> {
-        let start = d.position();
-        d.skip()?;
-        let bytes = d.input().get(start..d.position()).unwrap_or_default();
-        Self::from_fields(bytes).map_err(|_| minicbor::decode::Error::message("no device record"))
-    }
 }
