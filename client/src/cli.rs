@@ -4,6 +4,9 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+use crate::account::Options;
+use crate::link::Trust;
+
 /// End-to-end encrypted chat for the terminal.
 ///
 /// Without a command, the screen opens. With one, the same account works without a screen, for scripts and bots:
@@ -14,6 +17,9 @@ pub struct Cli {
     /// What to do without a screen.
     #[command(subcommand)]
     pub command: Option<Command>,
+    /// Open the screen with this invite link filled in
+    #[arg(long, value_name = "LINK")]
+    pub link: Option<String>,
     /// What all commands share.
     #[command(flatten)]
     pub shared: Shared,
@@ -51,6 +57,17 @@ pub struct Shared {
     /// What drives the program: smol or tokio
     #[arg(long, global = true, value_enum, hide_possible_values = true, default_value_t = RuntimeName::Smol, env = "DIALTONE_RUNTIME")]
     pub runtime: RuntimeName,
+}
+
+impl Shared {
+    /// How servers are reached.
+    #[must_use]
+    pub fn options(&self) -> Options {
+        Options {
+            trust: self.ca.clone().map_or(Trust::System, Trust::File),
+            allow_insecure: self.insecure_http,
+        }
+    }
 }
 
 /// A runtime.

@@ -1,13 +1,15 @@
 //! `dialtone`: end-to-end encrypted chat for the terminal.
 
-use std::io::{self, Write};
+use std::io::{self, IsTerminal, Write};
 use std::num::NonZero;
 use std::process::ExitCode;
 
 use clap::Parser;
-use dialtone_client::cli::{Cli, RuntimeName};
+use dialtone_client::cli::{Cli, RuntimeName, Shared};
 use dialtone_client::exit::{Exit, Failure};
 use dialtone_client::headless;
+use dialtone_client::home::Home;
+use dialtone_client::tui;
 use dialtone_protocol::runtime::Runtime;
 use dialtone_runtime_smol::Smol;
 use dialtone_runtime_tokio::Tokio;
@@ -38,16 +40,34 @@ fn main() -> ExitCode {
 async fn run<R: Runtime>(runtime: R, cli: Cli) -> Result<(), Failure> {
     match cli.command {
         Some(command) => headless::run(runtime, cli.shared, command).await,
-        None => screen(),
+        None => screen(runtime, cli.shared, cli.link).await,
     }
 }
 
-fn screen() -> Result<(), Failure> {
-    Err(
-        Failure::new(Exit::Usage, "this build of dialtone has no screen")
-            .or("See what works without one: dialtone --help"),
-    )
+#[cfg(feature = "tui")]
+async fn screen<R: Runtime>(
+    runtime: R,
+    shared: Shared,
+    link: Option<String>,
+) -> Result<(), Failure> {
+    if !io::stdin().is_terminal() || !io::stdout().is_terminal() {
+        return Err(Failure::new(Exit::Usage, "the screen needs a terminal").or(NO_SCREEN));
+    }
+    let start = tui::Start {
+        options: shared.options(),
+        home: Home::open(shared.home)?,
+        account: shared.account,
+        link,
+    };
+    tui::run(runtime, start).await
 }
+
+#[cfg(not(feature = "tui"))]
+async fn screen<R: Runtime>(_: R, _: Shared, _: Option<String>) -> Result<(), Failure> {
+    Err(Failure::new(Exit::Usage, "this build of dialtone has no screen").or(NO_SCREEN))
+}
+
+const NO_SCREEN: &str = "See what works without one: dialtone --help";
 
 fn complain(failure: &Failure) {
     // When nobody reads standard error there is nobody to tell.

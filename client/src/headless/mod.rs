@@ -12,7 +12,6 @@ mod send;
 mod session;
 mod tail;
 
-use std::path::PathBuf;
 use std::time::Duration;
 
 use dialtone_protocol::runtime::Runtime;
@@ -21,7 +20,6 @@ use crate::account::Options;
 use crate::cli::{Command, Shared};
 use crate::exit::Failure;
 use crate::home::Home;
-use crate::link::Trust;
 use session::Session;
 
 /// Runs a command to its end.
@@ -79,12 +77,9 @@ impl<R: Runtime> Context<R> {
     fn new(runtime: R, shared: Shared) -> Result<Self, Failure> {
         Ok(Self {
             runtime,
+            options: shared.options(),
             home: Home::open(shared.home)?,
             account: shared.account,
-            options: Options {
-                trust: trust(shared.ca),
-                allow_insecure: shared.insecure_http,
-            },
             wait: Duration::from_secs(shared.wait),
             timeout: Duration::from_secs(shared.timeout),
         })
@@ -95,8 +90,4 @@ impl<R: Runtime> Context<R> {
         let account = self.home.choose(self.account.as_deref())?;
         Session::open(&self, &account).await
     }
-}
-
-fn trust(ca: Option<PathBuf>) -> Trust {
-    ca.map_or(Trust::System, Trust::File)
 }

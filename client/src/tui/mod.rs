@@ -15,6 +15,7 @@
 //! - `port.rs`: the seam to the account; `snapshot.rs`: what comes over it, cleaned of what others may not send.
 //! - `text/`: cleaning, measuring and wrapping. `reference.rs`: the one table of commands and keys.
 
+mod account;
 pub mod chat;
 pub mod components;
 pub mod editor;
@@ -27,8 +28,59 @@ pub mod reference;
 mod screens;
 pub mod snapshot;
 pub mod stage;
+mod terminal;
 #[cfg(test)]
 mod testing;
 pub mod text;
 pub mod theme;
 pub mod welcome;
+
+use std::pin::pin;
+
+use dialtone_protocol::runtime::Runtime;
+use futures_util::future::{Either, select};
+
+use crate::account::Options;
+use crate::exit::{Exit, Failure};
+use crate::home::Home;
+use account::Task;
+use welcome::Welcome;
+
+/// What the screen starts with.
+#[derive(Debug)]
+pub struct Start {
+    /// Where the accounts are.
+    pub home: Home,
+    /// The account that was named on the command line.
+    pub account: Option<String>,
+    /// The invite link that was given on the command line.
+    pub link: Option<String>,
+    /// How servers are reached.
+    pub options: Options,
+}
+
+/// Shows the screen until the user leaves. It takes a thread of its own for the terminal.
+///
+/// # Errors
+///
+/// When the home cannot be read or the terminal cannot be used.
+pub async fn run<R: Runtime>(runtime: R, start: Start) -> Result<(), Failure> {
+    let accounts = account::accounts(&start.home, start.account.as_deref())?;
+    let welcome = Welcome::new(accounts, start.link.as_deref());
+    let (ask, requests) = async_channel::unbounded();
+    let (tell, updates) = async_channel::unbounded();
+    let task = Task {
+        runtime: runtime.clone(),
+        home: start.home,
+        options: start.options,
+        requests,
+        updates: tell,
+    };
+    let screen = runtime.unblock(move || terminal::run(welcome, ask, updates));
+    let shown = match select(pin!(screen), pin!(task.run())).await {
+        // Whoever leaves at once does not wait for the account: it goes on the next time.
+        Either::Left((shown, _)) => shown,
+        Either::Right(((), screen)) => screen.await,
+    };
+    shown.map_err(|error| Failure::new(Exit::Failed, error))
+}

@@ -93,6 +93,12 @@ impl Model {
         effects
     }
 
+    /// Columns and rows of the screen.
+    #[must_use]
+    pub const fn size(&self) -> (u16, u16) {
+        (self.columns, self.rows)
+    }
+
     /// Every area of the screen.
     #[must_use]
     pub fn pictures(&self, theme: Theme) -> Vec<(Id, Picture)> {

@@ -58,6 +58,8 @@ pub(crate) struct Thread {
     pub seen: Option<Seq>,
     /// The newest number that was said to be read.
     pub read: Option<Seq>,
+    /// Whether the messages that are here were told.
+    pub told: bool,
     /// Whether older messages were asked for and did not come yet.
     pub loading: bool,
     /// Whether the oldest message is the first of the channel.
@@ -76,6 +78,7 @@ impl Thread {
 
     /// Takes in every message from a number on, and those without one.
     pub(crate) fn replace_from(&mut self, from: Seq, messages: &[Message], me: Option<UserId>) {
+        self.told = true;
         let oldest = self.first_seq();
         self.messages
             .retain(|message| message.seq.is_some_and(|seq| seq < from));

@@ -241,7 +241,7 @@ impl Chat {
             return Vec::new();
         };
         let last = thread.last_seq();
-        if wants_older && is_online && !thread.loading && !thread.complete && last.is_some() {
+        if wants_older && is_online && thread.told && !thread.loading && !thread.complete {
             thread.loading = true;
             effects.push(Effect::Ask(Request::LoadOlder(active)));
         }

@@ -1,0 +1,297 @@
+//! An open account: the screen's requests go in, and what happens comes out as few updates as it can.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::pin::pin;
+use std::sync::Arc;
+
+use async_channel::{Receiver, Sender};
+use dialtone_protocol::client::{Client, Event, IntentError, IntentName};
+use dialtone_protocol::ids::{ChannelId, Seq};
+use dialtone_protocol::runtime::Runtime;
+use dialtone_protocol::time::Instant;
+use futures_util::future::{Either, select};
+
+use crate::account::{Account, Report, SETTLE_WITHIN};
+use crate::tui::port::{Request, Update};
+use crate::tui::snapshot::{Channel, Member, Message, Profile};
+
+/// Reports taken together: a burst of messages becomes one update of the screen.
+const AT_ONCE: usize = 512;
+
+/// Runs an account until the screen closes it or is gone, or until the account ends.
+pub(super) async fn run<R: Runtime>(
+    account: Account<R>,
+    requests: &Receiver<Request>,
+    updates: &Sender<Update>,
+) {
+    let mut session = Session {
+        updates,
+        opened: BTreeSet::new(),
+        trouble: None,
+    };
+    session.tell_changes(&account, Changes::all()).await;
+    loop {
+        let request = pin!(requests.recv());
+        let report = pin!(account.reports().recv());
+        match select(request, report).await {
+            Either::Left((Ok(Request::Close) | Err(_), _)) => break,
+            Either::Left((Ok(request), _)) => session.answer(&account, request).await,
+            Either::Right((Ok(report), _)) => {
+                let mut changes = Changes::default();
+                let more = std::iter::from_fn(|| account.reports().try_recv().ok());
+                for report in std::iter::once(report).chain(more.take(AT_ONCE)) {
+                    session.take_in(report, &mut changes);
+                }
+                session.tell_changes(&account, changes).await;
+            }
+            Either::Right((Err(_), _)) => {
+                session.problem("the account ended: start dialtone again");
+                while !matches!(requests.recv().await, Ok(Request::Close) | Err(_)) {}
+                return;
+            }
+        }
+    }
+    account.close(SETTLE_WITHIN).await;
+}
+
+/// What the screen has to be told anew.
+#[derive(Default)]
+struct Changes {
+    profile: bool,
+    channels: bool,
+    members: bool,
+    /// From which number on.
+    messages: BTreeMap<ChannelId, Seq>,
+}
+
+impl Changes {
+    fn all() -> Self {
+        Self {
+            profile: true,
+            channels: true,
+            members: true,
+            messages: BTreeMap::new(),
+        }
+    }
+}
+
+struct Session<'a> {
+    updates: &'a Sender<Update>,
+    /// Channels whose messages the screen follows.
+    opened: BTreeSet<ChannelId>,
+    /// What was said last of the way to the server: the same is not said again.
+    trouble: Option<String>,
+}
+
+impl Session<'_> {
+    fn take_in(&mut self, report: Report, changes: &mut Changes) {
+        match report {
+            Report::Event(event) => self.take_in_event(event, changes),
+            Report::Trouble(error) => {
+                let text = error.to_string();
+                if self.trouble.as_ref() != Some(&text) {
+                    self.problem(&text);
+                    self.trouble = Some(text);
+                }
+            }
+            Report::Failed(error) => {
+                self.problem(&format!("nothing can be kept any more: {error}"))
+            }
+        }
+    }
+
+    fn take_in_event(&mut self, event: Event, changes: &mut Changes) {
+        match event {
+            Event::StateChanged(state) => {
+                if state == dialtone_protocol::client::ConnectionState::Online {
+                    self.trouble = None;
+                }
+                changes.profile = true;
+                self.tell(Update::Connection(state));
+            }
+            Event::StandingChanged | Event::Joined => {
+                *changes = Changes {
+                    messages: std::mem::take(&mut changes.messages),
+                    ..Changes::all()
+                }
+            }
+            Event::ChannelsChanged => changes.channels = true,
+            Event::MembersChanged => (changes.members, changes.profile) = (true, true),
+            Event::Messages { channel, from } => {
+                let lowest = changes.messages.entry(channel).or_insert(from);
+                *lowest = from.min(*lowest);
+            }
+            Event::SendFailed { reason, .. } => {
+                self.problem(&format!("a message was not sent: {reason}"))
+            }
+            Event::InviteReady { link, .. } => self.tell(Update::Invite(link)),
+            Event::IntentDone { intent } => self.done(intent),
+            Event::IntentRefused { intent, reason } if is_wish(intent) => {
+                self.problem(&format!("not done: {reason}"))
+            }
+            Event::Warning(warning) => self.problem(&warning.to_string()),
+            Event::HistoryStart { channel } => self.tell(Update::HistoryStart(channel)),
+            _ => {}
+        }
+    }
+
+    fn done(&self, intent: IntentName) {
+        let text = match intent {
+            IntentName::CreateChannel(channel) => return self.tell(Update::Created(channel)),
+            IntentName::RenameChannel(_) => "the channel has its new name",
+            IntentName::DeleteChannel(_) => "the channel is deleted",
+            IntentName::AddToChannel(..) => "the member is in the channel now",
+            IntentName::Vouch(_) => "the newcomer is a member now",
+            _ => return,
+        };
+        self.tell(Update::Done(text.to_owned()));
+    }
+
+    async fn answer<R: Runtime>(&mut self, account: &Account<R>, request: Request) {
+        match request {
+            Request::Open(channel) => {
+                self.opened.insert(channel);
+                let mut changes = Changes::default();
+                changes.messages.insert(channel, Seq(0));
+                self.tell_changes(account, changes).await;
+            }
+            Request::Send { channel, text } => self.send(account, channel, text).await,
+            Request::CreateChannel {
+                name,
+                access,
+                history,
+            } => {
+                let create = move |client: &mut Client, now| {
+                    client.create_channel(&name, access, history, now).map(drop)
+                };
+                self.wish(account, create).await;
+            }
+            Request::RenameChannel { channel, name } => {
+                let rename =
+                    move |client: &mut Client, now| client.rename_channel(channel, &name, now);
+                self.wish(account, rename).await;
+            }
+            Request::DeleteChannel(channel) => {
+                self.wish(account, move |client, now| {
+                    client.delete_channel(channel, now)
+                })
+                .await;
+            }
+            Request::AddToChannel { channel, user } => {
+                self.wish(account, move |client, now| {
+                    client.add_to_channel(channel, user, now)
+                })
+                .await;
+            }
+            Request::CreateInvite => {
+                self.wish(account, |client, now| client.create_invite(now).map(drop))
+                    .await;
+            }
+            Request::Vouch(user) => {
+                self.wish(account, move |client, now| client.vouch(user, now))
+                    .await;
+            }
+            Request::MarkRead { channel, seq } => {
+                account
+                    .with(move |client, now| client.mark_read(channel, seq, now))
+                    .await;
+            }
+            Request::LoadOlder(channel) => {
+                account
+                    .with(move |client, now| client.load_older(channel, now))
+                    .await;
+            }
+            // The first screen is over, and a close ends the loop.
+            Request::Unlock { .. } | Request::Join { .. } | Request::Abandon | Request::Close => {}
+        }
+    }
+
+    async fn send<R: Runtime>(&self, account: &Account<R>, channel: ChannelId, text: String) {
+        let sent = account.with(move |client, now| {
+            let refused = client.send_message(channel, &text, now).err();
+            refused.map(|error| (error, text))
+        });
+        if let Some(Some((error, text))) = sent.await {
+            self.tell(Update::SendRefused {
+                channel,
+                text,
+                reason: error.to_string(),
+            });
+        }
+    }
+
+    async fn wish<R: Runtime>(
+        &self,
+        account: &Account<R>,
+        wish: impl FnOnce(&mut Client, Instant) -> Result<(), IntentError> + Send + 'static,
+    ) {
+        if let Some(Err(error)) = account.with(wish).await {
+            self.problem(&error.to_string());
+        }
+    }
+
+    /// Reads from the engine what changed, all of it between two of its turns.
+    async fn tell_changes<R: Runtime>(&self, account: &Account<R>, mut changes: Changes) {
+        changes
+            .messages
+            .retain(|channel, _| self.opened.contains(channel));
+        let read = move |client: &mut Client, _| {
+            let mut updates = Vec::new();
+            if changes.profile {
+                updates.push(Update::Profile(Profile::from(&client.me())));
+                updates.push(Update::Connection(client.state()));
+            }
+            if changes.members {
+                let members = client.members();
+                updates.push(Update::Members(members.iter().map(Member::from).collect()));
+            }
+            if changes.channels {
+                let channels = client.channels();
+                updates.push(Update::Channels(
+                    channels.iter().map(Channel::from).collect(),
+                ));
+            }
+            for (channel, from) in changes.messages {
+                updates.push(Update::Messages {
+                    channel,
+                    from,
+                    messages: messages(client, channel, from),
+                });
+            }
+            updates
+        };
+        for update in account.with(read).await.unwrap_or_default() {
+            self.tell(update);
+        }
+    }
+
+    fn problem(&self, text: &str) {
+        self.tell(Update::Problem(crate::tui::text::sanitize_line(text)));
+    }
+
+    fn tell(&self, update: Update) {
+        // The screen may be gone. The channel is not bounded, so this never waits.
+        let _ = self.updates.try_send(update);
+    }
+}
+
+/// The messages from a number on and those without one. Reading ends at the first one before.
+fn messages(client: &Client, channel: ChannelId, from: Seq) -> Arc<[Message]> {
+    let newest_first = client
+        .messages(channel)
+        .rev()
+        .take_while(|message| message.seq.is_none_or(|seq| seq >= from));
+    let mut messages: Vec<_> = newest_first
+        .map(|message| Message::from(&message))
+        .collect();
+    messages.reverse();
+    messages.into()
+}
+
+/// Whether the user asked for it. The rest the engine does by itself, and tries again.
+const fn is_wish(intent: IntentName) -> bool {
+    !matches!(
+        intent,
+        IntentName::Rotate(_) | IntentName::RevokeInvite(_) | IntentName::SetName(_)
+    )
+}
