@@ -1,0 +1,296 @@
+//! The log: founding, appending, conflicts, restarts.
+
+use dialtone_protocol::UnixMillis;
+use dialtone_protocol::crypto::InviteSecret;
+use dialtone_protocol::ids::{EntryHash, Head};
+use dialtone_protocol::sigchain::{DeviceRecord, Draft, Payload, Role};
+use dialtone_protocol::wire::cbor;
+use dialtone_protocol::wire::chain::{Append, ChainPage};
+use dialtone_protocol::wire::http::Request;
+use serde_json::{Value, json};
+
+use crate::community::{Community, NEVER, genesis, person, reason};
+use crate::world::{START, Trouble, World};
+
+#[test]
+fn only_the_first_registrant_founds() {
+    let mut world = World::new();
+    let ann = person(&mut world, "ann", 1);
+    let bob = person(&mut world, "bob", 2);
+    let chain = dialtone_protocol::sigchain::Chain::new();
+    let found = |by: &crate::community::Person| {
+        let entry = Draft::new(&chain, by.device, START, genesis(by)).sign(&by.secret);
+        Request::AppendSigchain(Append {
+            entries: [entry.bytes().to_vec().into()].into(),
+            ..Append::default()
+        })
+    };
+    assert_eq!(world.ask(found(&bob), Some(&bob.token)).status, 403);
+    assert_eq!(world.ask(found(&ann), Some(&ann.token)).status, 201);
+    // Somebody else's second founding meets a log that has begun.
+    assert_eq!(world.ask(found(&bob), Some(&bob.token)).status, 409);
+}
+
+#[test]
+fn an_append_is_announced_and_read_back() {
+    let mut community = Community::found();
+    let founder = community.founder.clone();
+    let conn = community.world.greet(&founder.token);
+    let original = community.world.register("orig");
+    let other = community.world.connect(&original.token);
+    community.world.texts(conn);
+    community.world.texts(other);
+    let bob = person(&mut community.world, "bob", 2);
+    let vouch = community.vouch(&bob);
+    let head = community.must(&founder, vouch);
+    let event = json!({ "type": "sigchain.appended", "head": { "index": head.index, "hash": head.hash.to_string() } });
+    assert_eq!(community.world.events(conn), [event]);
+    // Who said no hello is told nothing that the original does not know.
+    assert_eq!(community.world.texts(other), Vec::<String>::new());
+    let page = community.page(&bob, 0);
+    assert_eq!((page.head, page.entries.len()), (Some(head), 3));
+    assert_eq!(community.page(&bob, 2).entries.len(), 1);
+    assert_eq!(community.page(&bob, 9).entries.len(), 0);
+}
+
+#[test]
+fn who_expects_another_end_is_told_what_was_missed() {
+    let mut community = Community::found();
+    let founder = community.founder.clone();
+    let old = community.chain.clone();
+    community.open_channel(1);
+    let payload = Payload::SetRole {
+        user: founder.user,
+        role: Role::Member,
+    };
+    let entry = Draft::new(&old, founder.device, START, payload).sign(&founder.secret);
+    let append = Append {
+        expected: old.head(),
+        ..community.append(&[&entry])
+    };
+    let response = community.post(&founder, append);
+    assert_eq!(response.status, 409);
+    let page: ChainPage = cbor::decode(&response.body).unwrap();
+    assert_eq!(page.head, community.chain.head());
+    assert_eq!(page.entries.len(), 1);
+    let elsewhere = Head {
+        index: 1,
+        hash: EntryHash([9; 32]),
+    };
+    let append = Append {
+        expected: Some(elsewhere),
+        ..community.append(&[])
+    };
+    assert_eq!(community.post(&founder, append).status, 409);
+}
+
+#[test]
+fn an_invalid_entry_refuses_all_of_the_append_by_name() {
+    let mut community = Community::found();
+    let founder = community.founder.clone();
+    let bob = person(&mut community.world, "bob", 2);
+    let good = community.draft(&founder, community.vouch(&bob));
+    let bad = Draft::after(&good, founder.device, START, community.vouch(&bob));
+    let append = community.append(&[&good, &bad.sign(&founder.secret)]);
+    let response = community.post(&founder, append);
+    assert_eq!(
+        (response.status, reason(&response)),
+        (400, "user_exists".to_owned())
+    );
+    assert_eq!(community.page(&founder, 0).entries.len(), 2);
+    let mut append = community.append(&[&good]);
+    append.entries = [b"garbage".to_vec().into()].into();
+    let response = community.post(&founder, append);
+    assert_eq!(
+        (response.status, reason(&response)),
+        (400, "malformed".to_owned())
+    );
+    let nothing = community.append(&[]);
+    assert_eq!(reason(&community.post(&founder, nothing)), "empty");
+}
+
+#[test]
+fn strangers_post_only_what_they_signed() {
+    let mut community = Community::found();
+    let founder = community.founder.clone();
+    let (bob, eve) = (
+        community.member("bob", 2),
+        person(&mut community.world, "eve", 3),
+    );
+    let payload = Payload::SetRole {
+        user: bob.user,
+        role: Role::Admin,
+    };
+    let entry = community.draft(&founder, payload);
+    let append = community.append(&[&entry]);
+    assert_eq!(community.post(&eve, append.clone()).status, 403);
+    // A member may bring back what a server that fell behind has lost.
+    assert_eq!(community.post(&bob, append).status, 201);
+}
+
+#[test]
+fn a_device_must_be_the_one_that_registered() {
+    let mut community = Community::found();
+    let founder = community.founder.clone();
+    let (bob, eve) = (
+        person(&mut community.world, "bob", 2),
+        person(&mut community.world, "eve", 3),
+    );
+    // Eve's device as Bob's user; Bob's device with Eve's keys.
+    let id = community.id();
+    let forged = [
+        (
+            bob.user,
+            DeviceRecord::new(&id, bob.user, eve.device, &eve.secret),
+        ),
+        (
+            bob.user,
+            DeviceRecord::new(&id, bob.user, bob.device, &eve.secret),
+        ),
+    ];
+    for (user, device) in forged {
+        let response = community.offer(&founder, Payload::Vouch { user, device });
+        assert_eq!(
+            (response.status, reason(&response)),
+            (400, "device_mismatch".to_owned())
+        );
+    }
+    let vouch = community.vouch(&bob);
+    community.must(&founder, vouch);
+}
+
+#[test]
+fn a_newcomer_joins_by_an_invite_until_it_expires() {
+    assert_eq!(join(NEVER), (201, String::new()));
+    assert_eq!(join(START), (400, "invite_expired".to_owned()));
+}
+
+/// Somebody joins by an invite that expires then.
+fn join(expires: UnixMillis) -> (u16, String) {
+    let mut community = Community::found();
+    let founder = community.founder.clone();
+    let secret = InviteSecret::from_bytes([8; 16]);
+    let keys = secret.keys().public();
+    let (key, dh) = (keys.sign, keys.dh);
+    let invite = community.must(
+        &founder,
+        Payload::Invite {
+            key,
+            dh,
+            uses: 1,
+            expires,
+        },
+    );
+    let bob = person(&mut community.world, "bob", 2);
+    let device = DeviceRecord::new(&community.id(), bob.user, bob.device, &bob.secret);
+    let payload = Payload::Join {
+        user: bob.user,
+        device,
+        invite: invite.hash,
+    };
+    let draft = Draft::new(&community.chain, bob.device, START, payload);
+    let append = community.append(&[&draft.sign_join(&bob.secret, &secret)]);
+    let response = community.post(&bob, append);
+    (response.status, reason(&response))
+}
+
+#[test]
+fn a_restart_keeps_the_log() {
+    let mut community = Community::found();
+    let bob = community.member("bob", 2);
+    let channel = community.open_channel(1);
+    community.world = community.world.restart();
+    assert_eq!(community.page(&bob, 0).head, community.chain.head());
+    let conn = community.world.greet(&bob.token);
+    let frame = community.sealed(&bob, channel, 0, 1);
+    assert_eq!(community.send(conn, frame)["type"], "channel.message.ack");
+}
+
+#[test]
+fn an_append_whose_answer_was_lost_is_found_again() {
+    let mut community = Community::found();
+    let founder = community.founder.clone();
+    let bob = person(&mut community.world, "bob", 2);
+    let entry = community.draft(&founder, community.vouch(&bob));
+    let append = community.append(&[&entry]);
+    community.world.held = Some([].into());
+    let request = Request::AppendSigchain(append.clone());
+    let id = community.world.say(request, Some(&founder.token));
+    // The session is found; only then does the store fail.
+    community.world.release_one();
+    community.world.trouble = Some(Trouble::AnswerLost);
+    community.world.release();
+    assert_eq!(community.world.responses[&id].status, 500);
+    community.world.trouble = None;
+    // The hub catches up, and the same append meets the entry that it made.
+    let again = community.post(&founder, append);
+    assert_eq!(again.status, 409);
+    let page: ChainPage = cbor::decode(&again.body).unwrap();
+    assert_eq!(page.head, Some(entry.head()));
+}
+
+#[test]
+fn appends_take_their_turns() {
+    let mut community = Community::found();
+    let founder = community.founder.clone();
+    let names = [("bob", 2_u8), ("eve", 3)];
+    let newcomers = names.map(|(name, seed)| person(&mut community.world, name, seed));
+    let entries = newcomers.map(|it| community.draft(&founder, community.vouch(&it)));
+    community.world.held = Some([].into());
+    let ids = entries.map(|entry| {
+        let append = community.append(&[&entry]);
+        community
+            .world
+            .say(Request::AppendSigchain(append), Some(&founder.token))
+    });
+    while community
+        .world
+        .held
+        .as_ref()
+        .is_some_and(|held| !held.is_empty())
+    {
+        community.world.release();
+        community.world.held = Some([].into());
+    }
+    let statuses = ids.map(|id| community.world.responses[&id].status);
+    assert_eq!(statuses, [201, 409]);
+}
+
+#[test]
+fn the_log_says_who_is_admin_of_its_members() {
+    let mut community = Community::found();
+    let founder = community.founder.clone();
+    let bob = community.member("bob", 2);
+    let create = |community: &mut Community, token: &str| {
+        community
+            .world
+            .http("POST", "/channels", Some(token), json!({ "name_enc": "n" }))
+            .0
+    };
+    assert_eq!(create(&mut community, &bob.token), 403);
+    community.must(
+        &founder,
+        Payload::SetRole {
+            user: bob.user,
+            role: Role::Admin,
+        },
+    );
+    assert_eq!(create(&mut community, &bob.token), 201);
+    // The users table still calls the founder an admin; the log knows better.
+    community.must(
+        &bob,
+        Payload::SetRole {
+            user: founder.user,
+            role: Role::Member,
+        },
+    );
+    assert_eq!(create(&mut community, &founder.token), 403);
+    let body = json!({ "user_ids": [founder.user.to_string(), bob.user.to_string()] });
+    let (_, answer) = community
+        .world
+        .http("POST", "/presence", Some(&bob.token), body);
+    assert_eq!(
+        answer["admins"][founder.user.to_string()],
+        Value::Bool(false)
+    );
+}

@@ -1,0 +1,242 @@
+//! Envelopes, names, requests for keys, newcomers.
+
+use dialtone_protocol::ids::{Commitment, DeviceId, Epoch, GroupId, RecipientId, Subject};
+use dialtone_protocol::limits;
+use dialtone_protocol::sigchain::{DeviceRecord, Payload};
+use dialtone_protocol::wire::base64;
+use dialtone_protocol::wire::cbor;
+use dialtone_protocol::wire::chain::{
+    EnvelopePage, Envelopes, NamePage, Names, Owed, SealedEnvelope,
+};
+use dialtone_protocol::wire::http::Request;
+use serde_json::{Value, json};
+
+use crate::community::{Community, Person, person, reason, sealed_name};
+
+fn envelopes(community: &mut Community, of: &Person, after: u64) -> EnvelopePage {
+    let request = Request::Envelopes {
+        after,
+        invite: None,
+    };
+    let response = community.world.ask(request, Some(&of.token));
+    assert_eq!(response.status, 200);
+    cbor::decode(&response.body).unwrap()
+}
+
+fn post(community: &mut Community, by: &Person, all: Vec<SealedEnvelope>) -> (u16, String) {
+    let request = Request::PostEnvelopes(Envelopes(all));
+    let response = community.world.ask(request, Some(&by.token));
+    (response.status, reason(&response))
+}
+
+fn owed(community: &mut Community, by: &Person) -> Vec<RecipientId> {
+    let response = community.world.ask(Request::OwedEnvelopes, Some(&by.token));
+    let owed: Owed = cbor::decode(&response.body).unwrap();
+    owed.owed.iter().map(|it| it.recipient).collect()
+}
+
+#[test]
+fn an_envelope_is_owed_until_somebody_posts_it() {
+    let mut community = Community::found();
+    let (founder, bob) = (community.founder.clone(), community.member("bob", 2));
+    let conn = community.world.greet(&bob.token);
+    community.world.texts(conn);
+    let to_bob = RecipientId::Device(bob.device);
+    assert!(owed(&mut community, &founder).contains(&to_bob));
+    let sealed = community.envelope(to_bob, GroupId::Open, 0);
+    assert_eq!(post(&mut community, &founder, vec![sealed.clone()]).0, 201);
+    assert!(!owed(&mut community, &founder).contains(&to_bob));
+    let event = json!({
+        "type": "channel.key.available", "recipient": bob.device.to_string(), "group": "", "epoch": 0,
+    });
+    assert_eq!(community.world.events(conn), [event]);
+    let page = envelopes(&mut community, &bob, 0);
+    assert_eq!(page.envelopes[0].bytes, sealed.bytes);
+    assert_eq!(page.envelopes[0].poster, founder.device);
+    assert_eq!(envelopes(&mut community, &bob, page.next).envelopes, []);
+    assert_eq!(envelopes(&mut community, &founder, 0).envelopes, []);
+}
+
+#[test]
+fn an_envelope_that_the_log_contradicts_is_refused_by_name() {
+    let mut community = Community::found();
+    let (founder, bob) = (community.founder.clone(), community.member("bob", 2));
+    let private = community.private_channel(1);
+    let eve = person(&mut community.world, "eve", 3);
+    let to = RecipientId::Device;
+    let good = community.envelope(to(bob.device), GroupId::Open, 0);
+    let other_recipient = SealedEnvelope {
+        recipient: to(founder.device),
+        ..good.clone()
+    };
+    let garbage = SealedEnvelope {
+        bytes: b"garbage".to_vec(),
+        ..good.clone()
+    };
+    let future = community.envelope(to(bob.device), GroupId::Open, 1);
+    let outsider = community.envelope(to(bob.device), GroupId::Channel(private), 0);
+    let stranger = community.envelope(to(eve.device), GroupId::Open, 0);
+    let cases = [
+        (other_recipient, "wrong_recipient"),
+        (garbage, "malformed_envelope"),
+        (future, "wrong_commitment"),
+        (outsider, "not_entitled"),
+        (stranger, "not_entitled"),
+    ];
+    for (bad, name) in cases {
+        let all = vec![good.clone(), bad];
+        assert_eq!(post(&mut community, &founder, all), (400, name.to_owned()));
+    }
+    assert_eq!(envelopes(&mut community, &bob, 0).envelopes, []);
+    assert_eq!(post(&mut community, &eve, vec![good]).0, 403);
+}
+
+#[test]
+fn an_append_brings_its_envelopes_and_names() {
+    let mut community = Community::found();
+    let (founder, bob) = (community.founder.clone(), community.member("bob", 2));
+    let conn = community.world.greet(&bob.token);
+    community.world.texts(conn);
+    let subject = Subject::User(founder.user);
+    let entry = community.draft(
+        &founder,
+        Payload::SetName {
+            subject,
+            commitment: Commitment([1; 32]),
+        },
+    );
+    let mut append = community.append(&[&entry]);
+    append.envelopes = vec![community.envelope(RecipientId::Device(bob.device), GroupId::Open, 0)];
+    append.names = vec![sealed_name(founder.user, b"sealed")];
+    assert_eq!(community.post(&founder, append).status, 201);
+    let types = community.world.types(conn);
+    assert_eq!(
+        types,
+        [
+            "sigchain.appended",
+            "channel.key.available",
+            "names.available"
+        ]
+    );
+    assert_eq!(envelopes(&mut community, &bob, 0).envelopes.len(), 1);
+    let response = community
+        .world
+        .ask(Request::Names { after: 0 }, Some(&bob.token));
+    let page: NamePage = cbor::decode(&response.body).unwrap();
+    assert_eq!(page.names, [sealed_name(founder.user, b"sealed")]);
+}
+
+#[test]
+fn names_are_for_members_and_for_what_the_log_names() {
+    let mut community = Community::found();
+    let (founder, bob) = (community.founder.clone(), community.member("bob", 2));
+    let eve = person(&mut community.world, "eve", 3);
+    let subject = Subject::User(bob.user);
+    community.must(
+        &bob,
+        Payload::SetName {
+            subject,
+            commitment: Commitment([1; 32]),
+        },
+    );
+    let mut post = |by: &Person, name| {
+        let request = Request::PostNames(Names([name].into()));
+        let response = community.world.ask(request, Some(&by.token));
+        (response.status, reason(&response))
+    };
+    assert_eq!(post(&founder, sealed_name(bob.user, b"n")).0, 201);
+    assert_eq!(post(&eve, sealed_name(bob.user, b"n")).0, 403);
+    assert_eq!(
+        post(&founder, sealed_name(founder.user, b"n")),
+        (400, "unknown_name".to_owned())
+    );
+    let mut unknown = sealed_name(bob.user, b"n");
+    unknown.epoch = Epoch(7);
+    assert_eq!(post(&founder, unknown), (400, "unknown_epoch".to_owned()));
+    assert_eq!(
+        community
+            .world
+            .ask(Request::Names { after: 0 }, Some(&eve.token))
+            .status,
+        403
+    );
+}
+
+#[test]
+fn a_request_for_a_key_reaches_its_holders_at_a_bounded_rate() {
+    let mut community = Community::found();
+    let (founder, bob) = (community.founder.clone(), community.member("bob", 2));
+    let eve = person(&mut community.world, "eve", 3);
+    let conns = [&founder, &bob, &eve].map(|it| community.world.greet(&it.token));
+    for conn in conns {
+        community.world.texts(conn);
+    }
+    let request = json!({ "type": "channel.key.request", "group": "", "epoch": 0 });
+    community.world.frame(conns[1], request.clone());
+    let event = json!({
+        "type": "channel.key.requested", "device_id": bob.device.to_string(), "group": "", "epoch": 0,
+    });
+    assert_eq!(community.world.events(conns[0]), [event]);
+    assert_eq!(community.world.events(conns[1]), Vec::<Value>::new());
+    assert_eq!(
+        community.send(conns[2], request.clone())["code"],
+        "not_entitled"
+    );
+    for _ in 1..limits::KEY_REQUESTS {
+        community.world.frame(conns[1], request.clone());
+    }
+    assert_eq!(community.send(conns[1], request)["code"], "rate_limited");
+}
+
+#[test]
+fn a_pending_user_is_listed_to_admins_until_vouched_for() {
+    let mut community = Community::found();
+    let founder = community.founder.clone();
+    let bob = person(&mut community.world, "bob", 2);
+    let conn = community.world.greet(&founder.token);
+    community.world.texts(conn);
+    let record = DeviceRecord::new(&community.id(), bob.user, bob.device, &bob.secret);
+    let body = |device: &DeviceRecord| {
+        json!({
+            "record": base64::encode(&cbor::encode(device)),
+            "names": [{ "device_id": founder.device.to_string(), "sealed": base64::encode(b"bob?") }],
+        })
+    };
+    let foreign = DeviceRecord::new(&community.id(), bob.user, DeviceId([1; 16]), &bob.secret);
+    let world = &mut community.world;
+    assert_eq!(
+        world
+            .http("POST", "/pending", Some(&bob.token), body(&foreign))
+            .0,
+        400
+    );
+    assert_eq!(
+        world
+            .http("POST", "/pending", Some(&founder.token), body(&record))
+            .0,
+        403
+    );
+    assert_eq!(
+        world
+            .http("POST", "/pending", Some(&bob.token), body(&record))
+            .0,
+        201
+    );
+    assert_eq!(world.types(conn), ["pending.added"]);
+    assert_eq!(
+        world
+            .http("GET", "/pending", Some(&bob.token), Value::Null)
+            .0,
+        403
+    );
+    let (status, list) = world.http("GET", "/pending", Some(&founder.token), Value::Null);
+    assert_eq!(status, 200);
+    assert_eq!(list["pending"][0]["user_id"], bob.user.to_string());
+    assert_eq!(list["pending"][0]["name"], base64::encode(b"bob?"));
+    let vouch = community.vouch(&bob);
+    community.must(&founder, vouch);
+    let (_, list) = community
+        .world
+        .http("GET", "/pending", Some(&founder.token), Value::Null);
+    assert_eq!(list["pending"], json!([]));
+}
