@@ -1,10 +1,12 @@
 //! Every bound of the protocol, with its reason. What a peer or a server sends past one is refused by name.
 
 mod chat;
+mod client;
 mod hub;
 mod session;
 
 pub use chat::*;
+pub use client::*;
 pub use hub::*;
 pub use session::*;
 

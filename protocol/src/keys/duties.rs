@@ -1,0 +1,77 @@
+//! Keys that this device owes to others.
+
+use alloc::collections::BTreeMap;
+use alloc::vec::Vec;
+
+use super::Context;
+use super::held::{Held, reads_all};
+use crate::ids::RecipientId;
+use crate::limits;
+use crate::sigchain::Group;
+use crate::time::Instant;
+use crate::wire::chain::OwedKey;
+
+/// What is owed, and when it is posted unless somebody else is faster.
+#[derive(Debug, Default)]
+pub(super) struct Duties(BTreeMap<OwedKey, Instant>);
+
+impl Duties {
+    /// Takes on a duty, if this device holds the key and the log says that the recipient may have it (spec 9.20).
+    pub(super) fn owe(&mut self, context: Context<'_>, held: &Held, key: OwedKey, now: Instant) {
+        let newest = context.chain.group(key.group).and_then(Group::epoch);
+        let current = newest == Some(key.epoch);
+        let entitled = context.chain.is_recipient(key.recipient, key.group)
+            && (current || reads_all(context.chain, key.group));
+        if !entitled
+            || key.recipient == RecipientId::Device(context.device)
+            || held.get(key.group, key.epoch).is_none()
+            || self.0.len() >= limits::MAX_OWED
+        {
+            return;
+        }
+        let rank = context.rank(key.group);
+        let delay = limits::RANK_STEP.saturating_mul(rank).min(limits::RANK_MAX);
+        self.0.entry(key).or_insert(now + delay);
+    }
+
+    /// Somebody else posted it.
+    pub(super) fn stand_down(&mut self, key: &OwedKey) {
+        self.0.remove(key);
+    }
+
+    pub(super) fn retain(&mut self, mut keep: impl FnMut(&OwedKey) -> bool) {
+        self.0.retain(|key, _| keep(key));
+    }
+
+    pub(super) fn hurry(&mut self, now: Instant) {
+        for due in self.0.values_mut() {
+            *due = now;
+        }
+    }
+
+    pub(super) fn clear(&mut self) {
+        self.0.clear();
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// What is to be posted now.
+    pub(super) fn take_due(&mut self, now: Instant) -> Vec<OwedKey> {
+        let due: Vec<OwedKey> = self
+            .0
+            .iter()
+            .filter(|(_, at)| **at <= now)
+            .map(|(key, _)| *key)
+            .collect();
+        for key in &due {
+            self.0.remove(key);
+        }
+        due
+    }
+
+    pub(super) fn deadline(&self) -> Option<Instant> {
+        self.0.values().min().copied()
+    }
+}
