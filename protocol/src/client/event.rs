@@ -3,7 +3,9 @@
 use alloc::string::String;
 use core::fmt;
 
+use crate::chat::{self, SendFailure};
 use crate::ids::{ChannelId, ClientId, DeviceId, EntryHash, GroupId, MessageId, Seq, UserId};
+use crate::session;
 use crate::time::Instant;
 
 /// How the account stands to its server.
@@ -135,20 +137,10 @@ pub enum Warning {
         /// How many are known here.
         known: u64,
     },
-    /// A device signed a message under another log than one's own: the server or this device is lying.
-    Fork {
-        /// Where.
-        channel: ChannelId,
-        /// The device that signed.
-        device: DeviceId,
-    },
-    /// A device saw other messages before its own than this one did.
-    OtherTranscript {
-        /// Where.
-        channel: ChannelId,
-        /// The device that signed.
-        device: DeviceId,
-    },
+    /// Something is wrong in a channel.
+    Chat(chat::Warning),
+    /// Something about the server is other than before.
+    Session(session::Warning),
     /// Rotations of this user were repaired too often: its device may be broken, or hostile.
     BrokenRotations {
         /// The author.
@@ -197,15 +189,8 @@ impl fmt::Display for Warning {
                     "the server lost a part of the log: it has {server} of {known} entries"
                 )
             }
-            Self::Fork { channel, device } => {
-                write!(
-                    f,
-                    "device {device} follows another log in channel {channel}: do not trust the server"
-                )
-            }
-            Self::OtherTranscript { channel, device } => {
-                write!(f, "device {device} saw other messages in channel {channel}")
-            }
+            Self::Chat(warning) => warning.fmt(f),
+            Self::Session(warning) => warning.fmt(f),
             Self::BrokenRotations { user } => {
                 write!(
                     f,
@@ -261,7 +246,7 @@ pub enum Event {
         /// The message, as [`send_message`](super::Client::send_message) named it.
         client_id: ClientId,
         /// Why.
-        reason: String,
+        reason: SendFailure,
     },
     /// An invite was made.
     InviteReady {
@@ -289,6 +274,11 @@ pub enum Event {
     Settled,
     /// There are no older messages in the channel.
     HistoryStart {
+        /// The channel.
+        channel: ChannelId,
+    },
+    /// No more of the channel's past is loaded: as much is held as may be.
+    HistoryLimit {
         /// The channel.
         channel: ChannelId,
     },

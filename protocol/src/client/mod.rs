@@ -5,13 +5,43 @@
 //! [`Machine`]: it makes each [`Output::Persist`] durable, carries out each [`Transmit`], and hands [`Event`]s to
 //! whoever looks at the account. What a screen shows it reads from the views, at any time.
 //!
-//! Nothing that the server says is believed without a proof but presence, times and the order of arrival.
+//! ```text
+//!             intents                          views
+//!                |                               ^
+//!   answers -> route -> log ---------------> names, keys, chat
+//!   frames  ->   |       ^  every entry          |
+//!                |       |  verified here        v
+//!             session    +---- appends <---- what each of them wants
+//! ```
+//!
+//! Nothing that the server says is believed without a proof but presence, times and the order of messages.
 
+mod account;
+mod append;
+mod calls;
+mod chores;
+mod compose;
+mod confusable;
 mod error;
 mod event;
+mod exchange;
+mod facts;
+mod follow;
+mod intent;
 mod io;
+mod join;
+mod link;
+mod log;
+mod names;
+mod out;
 mod records;
+mod register;
+mod restore;
+mod roster;
+mod route;
+mod show;
 mod views;
+mod wishes;
 
 pub use error::{IntentError, RestoreError, SendError};
 pub use event::{ConnectionState, Event, IntentName, InviteId, Refusal, Warning};
@@ -22,52 +52,78 @@ pub use views::{
     Standing,
 };
 
-use alloc::collections::VecDeque;
+use alloc::collections::BTreeMap;
 use alloc::string::String;
 use alloc::vec::Vec;
+use core::fmt;
 
-use crate::ids::{ChannelId, ClientId, Seq, UserId};
+use account::{Account, Plan, Registration};
+use append::Intents;
+use calls::Calls;
+use chores::Chores;
+use join::Newcomer;
+use link::Link;
+use log::Log;
+use names::Names;
+use out::Out;
+use restore::Cursors;
+use roster::Roster;
+
+use crate::chat::Chat;
+use crate::crypto::Entropy;
+use crate::ids::UserId;
+use crate::keys::Keys;
 use crate::machine::Machine;
+use crate::session::Session;
 use crate::time::{Instant, UnixMillis};
+use crate::wire::chain::SealedEnvelope;
+use crate::wire::link as invite_link;
+use crate::wire::sensitive::Sensitive;
 
 /// What a new account is made of.
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct NewAccount {
-    /// The server, as in the link.
-    pub server_url: String,
-    /// The token of the link.
-    pub token: String,
+    /// The invite.
+    pub link: invite_link::Link,
     /// The name that the user chose.
     pub username: String,
     /// The password for the server: `dt1-..`, already derived from what the user typed.
-    pub password: String,
+    pub password: Sensitive,
 }
 
 impl NewAccount {
     /// Puts an account together.
     #[must_use]
-    pub const fn new(
-        server_url: String,
-        token: String,
-        username: String,
-        password: String,
-    ) -> Self {
+    pub fn new(link: invite_link::Link, username: &str, password: &str) -> Self {
+        let username = username.trim().to_lowercase();
         Self {
-            server_url,
-            token,
+            link,
             username,
-            password,
+            password: Sensitive::new(password),
         }
     }
 }
 
-impl core::fmt::Debug for NewAccount {
-    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+impl fmt::Debug for NewAccount {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("NewAccount")
-            .field("server_url", &self.server_url)
+            .field("server_url", &self.link.url)
             .field("username", &self.username)
             .finish_non_exhaustive()
+    }
+}
+
+/// The wall clock, by the moment at which it was told.
+#[derive(Clone, Copy, Debug)]
+struct Wall {
+    unix: UnixMillis,
+    told: Instant,
+}
+
+impl Wall {
+    fn at(self, now: Instant) -> UnixMillis {
+        self.unix.saturating_add(now - self.told)
     }
 }
 
@@ -75,9 +131,35 @@ impl core::fmt::Debug for NewAccount {
 #[derive(Debug)]
 pub struct Client {
     now: Instant,
-    me: Me,
+    wall: Wall,
+    entropy: Entropy,
+    account: Account,
+    session: Session,
+    link: Link,
     state: ConnectionState,
-    outputs: VecDeque<Output>,
+    log: Log,
+    keys: Keys,
+    chat: Chat,
+    /// When chat wants to be woken.
+    chat_deadline: Option<Instant>,
+    names: Names,
+    intents: Intents,
+    newcomers: BTreeMap<UserId, Newcomer>,
+    roster: Roster,
+    cursors: Cursors,
+    /// How far the envelopes of the invite were read.
+    invite_cursor: u64,
+    /// Envelopes that are to be posted.
+    parcels: Vec<SealedEnvelope>,
+    /// The envelopes of this device were read to their end, and the machine of the keys was not told yet.
+    fetched: bool,
+    /// When the next open invite expires, of an admin.
+    expiry: Option<Instant>,
+    /// It was said that this account is a member and can read.
+    joined: bool,
+    chores: Chores,
+    calls: Calls,
+    out: Out,
 }
 
 impl Client {
@@ -85,13 +167,22 @@ impl Client {
     /// [`connect`](Self::connect).
     #[must_use]
     pub fn found(seed: [u8; 32], account: NewAccount, now: Instant, unix: UnixMillis) -> Self {
-        Self::new(seed, account, Standing::Founding, now, unix)
+        Self::new(seed, account, Plan::Found, now, unix)
     }
 
-    /// Makes an account that joins a community by a link. Nothing is sent before [`connect`](Self::connect).
+    /// Makes an account that becomes what its link is for: a member by an open invite, somebody who waits for a vouch
+    /// by a host's, the founder by a founding one. Nothing is sent before [`connect`](Self::connect).
     #[must_use]
     pub fn join(seed: [u8; 32], account: NewAccount, now: Instant, unix: UnixMillis) -> Self {
-        Self::new(seed, account, Standing::Joining, now, unix)
+        let plan = match &account.link.kind {
+            invite_link::LinkKind::Found => Plan::Found,
+            invite_link::LinkKind::Open { secret, hash } => Plan::Join {
+                secret: secret.clone(),
+                invite: *hash,
+            },
+            invite_link::LinkKind::Host => Plan::AskVouch,
+        };
+        Self::new(seed, account, plan, now, unix)
     }
 
     /// Rebuilds an account from the records that its outputs persisted, in any order, after any whole number of
@@ -101,187 +192,91 @@ impl Client {
     ///
     /// When there is no account among the records, or one of them cannot be read.
     pub fn restore(
-        _seed: [u8; 32],
-        _records: impl IntoIterator<Item = (Table, Vec<u8>, Vec<u8>)>,
-        _now: Instant,
-        _unix: UnixMillis,
+        seed: [u8; 32],
+        records: impl IntoIterator<Item = (Table, Vec<u8>, Vec<u8>)>,
+        now: Instant,
+        unix: UnixMillis,
     ) -> Result<Self, RestoreError> {
-        Err(RestoreError::NoAccount)
+        restore::restore(seed, records, now, unix)
     }
 
     fn new(
-        _seed: [u8; 32],
+        seed: [u8; 32],
         account: NewAccount,
-        standing: Standing,
+        plan: Plan,
         now: Instant,
-        _unix: UnixMillis,
+        unix: UnixMillis,
     ) -> Self {
-        let me = Me {
-            user: None,
-            device: None,
-            username: account.username,
-            admin: false,
-            standing,
-            safety_number: None,
-            server_url: account.server_url,
+        let mut entropy = Entropy::from_seed(seed);
+        let registration = Registration {
+            token: Sensitive::new(account.link.token),
+            password: account.password,
         };
+        let account = Account::new(
+            account.link.url,
+            account.username,
+            plan,
+            registration,
+            &mut entropy,
+        );
+        let chat = Chat::new(entropy.child());
+        let mut client = Self::assemble(entropy, account, chat, now, unix);
+        client.account.persist(&mut client.out);
+        client
+    }
+
+    /// A client of which nothing but the account and its messages is known.
+    fn assemble(
+        mut entropy: Entropy,
+        account: Account,
+        chat: Chat,
+        now: Instant,
+        unix: UnixMillis,
+    ) -> Self {
+        let session = Session::new(entropy.child());
         Self {
             now,
-            me,
+            wall: Wall { unix, told: now },
+            entropy,
+            account,
+            session,
+            link: Link::default(),
             state: ConnectionState::Offline,
-            outputs: VecDeque::new(),
+            log: Log::default(),
+            keys: Keys::default(),
+            chat,
+            chat_deadline: None,
+            names: Names::default(),
+            intents: Intents::default(),
+            newcomers: BTreeMap::new(),
+            roster: Roster::default(),
+            cursors: Cursors::default(),
+            invite_cursor: 0,
+            parcels: Vec::new(),
+            fetched: false,
+            expiry: None,
+            joined: false,
+            chores: Chores::default(),
+            calls: Calls::default(),
+            out: Out::default(),
         }
     }
 
-    /// Asks for a connection, now and after every loss until [`close`](Self::close).
-    pub fn connect(&mut self, now: Instant) {
-        self.now = self.now.max(now);
-    }
-
-    /// Posts what this device owes to others, within a bound, then ends the connection: [`Event::Settled`] is the
-    /// last output.
-    pub fn close(&mut self, now: Instant) {
-        self.now = self.now.max(now);
-        self.outputs.push_back(Output::Event(Event::Settled));
-    }
-
     /// Says what the wall clock shows at `now`. A driver says it again when the clock was set.
-    pub fn set_wall_clock(&mut self, _unix: UnixMillis, now: Instant) {
+    pub fn set_wall_clock(&mut self, unix: UnixMillis, now: Instant) {
+        self.pass(now);
+        self.wall = Wall {
+            unix,
+            told: self.now,
+        };
+    }
+
+    fn unix(&self) -> UnixMillis {
+        self.wall.at(self.now)
+    }
+
+    fn pass(&mut self, now: Instant) {
         self.now = self.now.max(now);
-    }
-
-    /// Queues a text for a channel, durably, and sends it once that can be done.
-    ///
-    /// # Errors
-    ///
-    /// When the text or the channel does not allow it; nothing is queued then.
-    pub fn send_message(
-        &mut self,
-        _channel: ChannelId,
-        _text: &str,
-        now: Instant,
-    ) -> Result<ClientId, SendError> {
-        self.now = self.now.max(now);
-        Err(SendError::NotMember)
-    }
-
-    /// Makes a channel, as soon as the log takes it. A private channel has its maker as its first member.
-    ///
-    /// # Errors
-    ///
-    /// When the log as it is known here does not allow it.
-    pub fn create_channel(
-        &mut self,
-        _name: &str,
-        _access: Access,
-        _history: History,
-        now: Instant,
-    ) -> Result<ChannelId, IntentError> {
-        self.now = self.now.max(now);
-        Err(IntentError::NotMember)
-    }
-
-    /// Gives a channel another name.
-    ///
-    /// # Errors
-    ///
-    /// When the log as it is known here does not allow it.
-    pub fn rename_channel(
-        &mut self,
-        _channel: ChannelId,
-        _name: &str,
-        now: Instant,
-    ) -> Result<(), IntentError> {
-        self.now = self.now.max(now);
-        Err(IntentError::NotMember)
-    }
-
-    /// Deletes a channel with its messages.
-    ///
-    /// # Errors
-    ///
-    /// When the log as it is known here does not allow it.
-    pub fn delete_channel(&mut self, _channel: ChannelId, now: Instant) -> Result<(), IntentError> {
-        self.now = self.now.max(now);
-        Err(IntentError::NotMember)
-    }
-
-    /// Takes a member of the community into a private channel.
-    ///
-    /// # Errors
-    ///
-    /// When the log as it is known here does not allow it.
-    pub fn add_to_channel(
-        &mut self,
-        _channel: ChannelId,
-        _user: UserId,
-        now: Instant,
-    ) -> Result<(), IntentError> {
-        self.now = self.now.max(now);
-        Err(IntentError::NotMember)
-    }
-
-    /// Makes an invite for one newcomer; [`Event::InviteReady`] brings the link.
-    ///
-    /// # Errors
-    ///
-    /// When the log as it is known here does not allow it.
-    pub fn create_invite(&mut self, now: Instant) -> Result<InviteId, IntentError> {
-        self.now = self.now.max(now);
-        Err(IntentError::NotMember)
-    }
-
-    /// Vouches for somebody who waits, after the safety numbers were compared.
-    ///
-    /// # Errors
-    ///
-    /// When nobody of that id waits, or the log as it is known here does not allow it.
-    pub fn vouch(&mut self, _user: UserId, now: Instant) -> Result<(), IntentError> {
-        self.now = self.now.max(now);
-        Err(IntentError::NotMember)
-    }
-
-    /// Marks a channel as read up to a message.
-    pub fn mark_read(&mut self, _channel: ChannelId, _seq: Seq, now: Instant) {
-        self.now = self.now.max(now);
-    }
-
-    /// Fetches the page of messages before the oldest one that is here. [`Event::Messages`] or
-    /// [`Event::HistoryStart`] follows.
-    pub fn load_older(&mut self, _channel: ChannelId, now: Instant) {
-        self.now = self.now.max(now);
-    }
-
-    /// How the account stands to its server.
-    #[must_use]
-    pub const fn state(&self) -> ConnectionState {
-        self.state
-    }
-
-    /// The account itself.
-    #[must_use]
-    pub fn me(&self) -> Me {
-        self.me.clone()
-    }
-
-    /// The channels that this account can read, then those of the original system, each sorted by name.
-    #[must_use]
-    pub fn channels(&self) -> Vec<ChannelView> {
-        Vec::new()
-    }
-
-    /// The messages of a channel that are here, in their order; one's own that wait for their number stand last.
-    pub fn messages(
-        &self,
-        _channel: ChannelId,
-    ) -> impl DoubleEndedIterator<Item = MessageView<'_>> {
-        core::iter::empty()
-    }
-
-    /// The members, sorted by name, then those who wait for a vouch.
-    #[must_use]
-    pub fn members(&self) -> Vec<MemberView> {
-        Vec::new()
     }
 }
 
@@ -291,24 +286,37 @@ impl Machine for Client {
     type Error = InputError;
 
     fn handle_input(&mut self, input: Input<'_>, now: Instant) -> Result<(), InputError> {
-        self.now = self.now.max(now);
-        match input {
-            Input::SocketOpened | Input::Frame(_) | Input::SocketClosed { .. } => {
-                Err(InputError::NoSocket)
+        let purpose = match input {
+            Input::Answer { id, .. } => {
+                Some(self.calls.end(id).ok_or(InputError::UnknownCall(id))?)
             }
-            Input::Answer { id, .. } => Err(InputError::UnknownCall(id)),
+            Input::SocketOpened | Input::Frame(_) | Input::SocketClosed { .. } => {
+                self.expects_socket()
+                    .then_some(())
+                    .ok_or(InputError::NoSocket)?;
+                None
+            }
+        };
+        self.pass(now);
+        match (input, purpose) {
+            (Input::Answer { result, .. }, Some(purpose)) => self.answered(purpose, result),
+            (input, _) => self.socket(input),
         }
+        self.pump();
+        Ok(())
     }
 
     fn handle_timeout(&mut self, now: Instant) {
-        self.now = self.now.max(now);
+        self.pass(now);
+        self.wake();
+        self.pump();
     }
 
     fn poll_output(&mut self) -> Option<Output> {
-        self.outputs.pop_front()
+        self.pop()
     }
 
     fn poll_timeout(&self) -> Option<Instant> {
-        (!self.outputs.is_empty()).then_some(self.now)
+        self.deadline()
     }
 }

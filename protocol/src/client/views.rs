@@ -2,28 +2,10 @@
 
 use alloc::string::String;
 
+use crate::chat::{Locked, Refused, SendFailure};
 use crate::ids::{ChannelId, ClientId, DeviceId, MessageId, Seq, UserId};
+pub use crate::sigchain::{Access, History, Role};
 use crate::time::UnixMillis;
-
-/// Who may read a channel.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum Access {
-    /// Everybody in the community.
-    Open,
-    /// Those who were taken in.
-    Private,
-}
-
-/// What a newcomer of a channel may read.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum History {
-    /// Everything.
-    All,
-    /// What is written from the join on.
-    FromJoin,
-}
 
 /// How the account stands to the community.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -90,23 +72,23 @@ pub enum Body<'a> {
     /// A text. It is as its writer made it: a screen strips control sequences.
     Text(&'a str),
     /// It cannot be read yet. This says why, and what would help.
-    Locked(&'a str),
+    Locked(Locked),
     /// Its kind is unknown here: a newer version can show it.
     NeedsNewer,
     /// It is not what it claims to be. This says why.
-    Refused(&'a str),
+    Refused(Refused),
 }
 
 /// How far a message of one's own has come.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
-pub enum Delivery<'a> {
+pub enum Delivery {
     /// It waits for its ack.
     Sending,
     /// The server has it, durably.
     Sent,
     /// It will not be sent. This says why.
-    Failed(&'a str),
+    Failed(SendFailure),
 }
 
 /// A message.
@@ -118,8 +100,8 @@ pub struct MessageView<'a> {
     pub client_id: ClientId,
     /// The server's name for it, once it has one.
     pub message_id: Option<MessageId>,
-    /// Who wrote it.
-    pub sender: UserId,
+    /// Who wrote it; none if the log does not know the device.
+    pub sender: Option<UserId>,
     /// The writer's name, if it is known and verified.
     pub sender_name: Option<&'a str>,
     /// The writer's device.
@@ -129,17 +111,7 @@ pub struct MessageView<'a> {
     /// When the server took it: the server's word.
     pub sent_at: UnixMillis,
     /// How far it has come.
-    pub mark: Delivery<'a>,
-}
-
-/// What a member may do.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum Role {
-    /// It administers the community.
-    Admin,
-    /// It takes part.
-    Member,
+    pub mark: Delivery,
 }
 
 /// A member, or somebody who waits to become one.
