@@ -100,6 +100,7 @@ impl Client {
         }
         self.become_member();
         self.tell_chat(chat::Input::LogMoved);
+        self.let_chat_work();
         self.names
             .reopen(self.log.chain(), &self.keys, &mut self.out);
         for effect in effects {

@@ -37,6 +37,8 @@ pub(super) struct Link {
     refused: bool,
     /// On this connection the log was read to its end.
     pub(super) complete: bool,
+    /// On this connection chat works.
+    chatting: bool,
     /// On this connection everything was read.
     synced: bool,
     /// The connection ends as soon as nothing is owed, and at this time in any case.
@@ -293,8 +295,14 @@ impl Client {
 
     /// The log was found to be the right one: the rest of the server may be used.
     pub(super) fn log_is_right(&mut self) {
-        if !self.link.complete {
-            self.link.complete = true;
+        self.link.complete = true;
+        self.let_chat_work();
+    }
+
+    /// Chat works once there is a log that it can judge by.
+    pub(super) fn let_chat_work(&mut self) {
+        if self.link.complete && !self.link.chatting && self.log.chain().head().is_some() {
+            self.link.chatting = true;
             self.tell_chat(chat::Input::Online);
         }
     }
@@ -311,7 +319,7 @@ impl Client {
             )
         });
         self.chores.interrupted();
-        if self.link.complete {
+        if core::mem::take(&mut self.link.chatting) {
             self.tell_chat(chat::Input::Offline);
         }
         self.keys.interrupted();

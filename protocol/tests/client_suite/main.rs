@@ -1,0 +1,14 @@
+//! The client's engine against the real hub, over a network that delivers everything at once.
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "tests"
+)]
+
+mod channels;
+mod crash;
+mod evil;
+mod join;
+mod net;
