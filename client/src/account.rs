@@ -146,7 +146,7 @@ impl<R: Runtime> Account<R> {
                 Ok::<_, OpenError>((store, password))
             })
             .await?;
-        let new = NewAccount::new(link.url, link.token, username, password);
+        let new = NewAccount::new(link, &username, &password);
         let (seed, now, unix) = (runtime.seed(), runtime.now(), runtime.unix_millis());
         let client = if founds {
             Client::found(seed, new, now, unix)

@@ -129,7 +129,7 @@ impl Way {
             }
             Some(Event::SendFailed {
                 client_id, reason, ..
-            }) if self.sent.remove(&client_id) => self.failed = Some(reason),
+            }) if self.sent.remove(&client_id) => self.failed = Some(reason.to_string()),
             _ => {}
         }
         Ok(())

@@ -225,7 +225,7 @@ fn first_unread(client: &Client, channel: ChannelId) -> Option<Seq> {
     let channels: Vec<ChannelView> = client.channels();
     let view = channels.iter().find(|view| view.id == channel)?;
     let oldest = client.messages(channel).find_map(|message| message.seq)?;
-    let others = |message: &MessageView<'_>| Some(message.sender) != client.me().user;
+    let others = |message: &MessageView<'_>| message.sender != client.me().user;
     let numbers = client.messages(channel).rev().filter(others);
     let unread = numbers
         .filter_map(|message| message.seq)
@@ -244,7 +244,7 @@ struct Line {
     seq: u64,
     message_id: Option<String>,
     client_id: String,
-    sender: String,
+    sender: Option<String>,
     sender_name: Option<String>,
     body: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -258,7 +258,8 @@ impl Line {
     fn new(message: &MessageView<'_>) -> Option<Self> {
         let (body, unreadable) = match message.body {
             Body::Text(text) => (Some(text.to_owned()), None),
-            Body::Locked(reason) | Body::Refused(reason) => (None, Some(reason.to_owned())),
+            Body::Locked(reason) => (None, Some(reason.to_string())),
+            Body::Refused(reason) => (None, Some(reason.to_string())),
             _ => (
                 None,
                 Some("a newer version is needed to read it".to_owned()),
@@ -268,7 +269,7 @@ impl Line {
             seq: message.seq?.0,
             message_id: message.message_id.map(|id| id.to_string()),
             client_id: message.client_id.to_string(),
-            sender: message.sender.to_string(),
+            sender: message.sender.map(|user| user.to_string()),
             sender_name: message.sender_name.map(str::to_owned),
             body,
             unreadable,
@@ -285,7 +286,8 @@ impl Line {
         if json {
             return output::object(self);
         }
-        let sender = self.sender_name.as_deref().unwrap_or(&self.sender);
+        let sender = self.sender_name.as_deref().or(self.sender.as_deref());
+        let sender = sender.unwrap_or("unknown");
         let what = match (&self.body, &self.unreadable) {
             (Some(body), _) => output::harmless(body),
             (None, Some(reason)) => format!("<{}>", output::harmless(reason)),
