@@ -32,6 +32,8 @@ mod sessions;
 mod sharing;
 mod sockets;
 pub mod store;
+#[doc(hidden)]
+pub mod store_suite;
 mod tickets;
 mod work;
 

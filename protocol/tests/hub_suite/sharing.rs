@@ -70,8 +70,8 @@ fn an_envelope_that_the_log_contradicts_is_refused_by_name() {
         ..good.clone()
     };
     let garbage = SealedEnvelope {
+        recipient: good.recipient,
         bytes: b"garbage".to_vec(),
-        ..good.clone()
     };
     let future = community.envelope(to(bob.device), GroupId::Open, 1);
     let outsider = community.envelope(to(bob.device), GroupId::Channel(private), 0);
