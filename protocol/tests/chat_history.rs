@@ -234,3 +234,51 @@ fn read_marks_and_unread_counts_survive_a_restart() {
     bob.settle(&mut server);
     assert_eq!(bob.chat.unread(CHANNEL, user(2)), 2);
 }
+
+// spec 8.18
+#[test]
+fn the_oldest_messages_are_let_go_of_and_can_be_fetched_again() {
+    use dialtone_protocol::limits::KEPT_MESSAGES;
+    let (mut server, mut alice, mut bob) = scene(0);
+    let older = alice.facts.plain("from an older log");
+    alice.facts.catch_up();
+    say(&mut server, &alice, 1);
+    bob.connect(&server);
+    bob.settle(&mut server);
+    let count = 2 * KEPT_MESSAGES as u64 + 1;
+    for number in 2..=count {
+        // Nothing that needs a key, since opening takes its time.
+        let mut name = [0; 16];
+        name[..8].copy_from_slice(&number.to_be_bytes());
+        let message = server.store(device(1), ClientId(name), vec![1]);
+        bob.take(Frame::New(message), None);
+    }
+    let kept: Vec<_> = bob
+        .chat
+        .messages(CHANNEL)
+        .map(|message| message.seq.0)
+        .collect();
+    assert_eq!(
+        kept,
+        (count - KEPT_MESSAGES as u64 + 1..=count).collect::<Vec<_>>()
+    );
+    bob.restart();
+    assert_eq!(
+        bob.chat.messages(CHANNEL).count(),
+        KEPT_MESSAGES,
+        "also on the disk"
+    );
+
+    // What Alice signed in the part that went still binds her.
+    let name = ClientId([201; 16]);
+    let sealed = alice.facts.seal(name, Epoch(0), &older);
+    server.store(device(1), name, sealed);
+    bob.connect(&server);
+    bob.settle(&mut server);
+    assert_eq!(bob.body(count + 1), Body::Refused(Refused::HeadWentBack));
+
+    bob.load_older();
+    bob.settle(&mut server);
+    assert_eq!(bob.chat.messages(CHANNEL).count(), KEPT_MESSAGES + 4);
+    assert_eq!(bob.warnings(), []);
+}

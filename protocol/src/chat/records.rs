@@ -166,7 +166,13 @@ impl Chat {
             let read = match table {
                 Table::Messages => chat.restore_message(&key, &value),
                 Table::Outbox => chat.restore_draft(&key, &value),
-                _ => Ok(()),
+                Table::Account
+                | Table::Chain
+                | Table::Checkpoint
+                | Table::Keys
+                | Table::Names
+                | Table::Cursors
+                | Table::Pending => Ok(()),
             };
             read.map_err(|flaw| flaw.of(table))?;
         }

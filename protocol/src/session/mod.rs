@@ -310,13 +310,14 @@ impl Session {
 
     /// Whether an input fits the state.
     fn check(&self, input: &Input) -> Result<(), InputError> {
-        let asked = |attempt: Attempt| match self.state {
-            State::Authenticating if attempt == self.attempt => Ok(()),
-            _ => Err(InputError::NotAsked),
-        };
         let fits = match input {
             Input::Challenge { attempt, .. } | Input::LoggedIn { attempt, .. } => {
-                return asked(*attempt);
+                let asked = self.state == State::Authenticating && *attempt == self.attempt;
+                return if asked {
+                    Ok(())
+                } else {
+                    Err(InputError::NotAsked)
+                };
             }
             Input::SocketOpened => self.state == State::OpeningSocket,
             Input::Welcome { .. } => self.state == State::AwaitWelcome,
