@@ -99,6 +99,15 @@ impl Outbox {
         self.sending().filter(move |number| !on_its_way(number))
     }
 
+    /// Whether a draft before `number` was sealed in `epoch` under an earlier head than `head`, and has no ack yet.
+    pub(super) fn names_earlier(&self, number: u64, epoch: Epoch, head: u64) -> bool {
+        self.entries.range(..number).any(|(_, entry)| {
+            let sealed = entry.sealed.as_ref();
+            entry.draft.delivery == Delivery::Sending
+                && sealed.is_some_and(|sealed| sealed.epoch == epoch && sealed.head < head)
+        })
+    }
+
     /// How many are on their way.
     pub(super) fn in_flight(&self) -> usize {
         let entries = self.entries.values();

@@ -125,6 +125,12 @@ impl Turn<'_> {
         let floor = floor.max(channel.outbox.sealed_head);
         let fits = |sealed: &Sealed| sealed.epoch == epoch && sealed.head >= floor;
         if !entry.sealed.as_ref().is_some_and(fits) {
+            // An earlier draft that is on its way names an earlier head, and may arrive late: it must not come to
+            // stand behind one that names a later head.
+            let head = self.context.head()?.index;
+            if channel.outbox.names_earlier(number, epoch, head) {
+                return None;
+            }
             self.seal(id, number, epoch)?;
         }
         let channel = self.chat.channels.get_mut(&id)?;
