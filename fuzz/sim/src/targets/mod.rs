@@ -1,0 +1,8 @@
+//! The bodies of the fuzz targets, one file each. A body takes any bytes and must not panic; where it can say more
+//! than that, it asserts it.
+
+pub mod client;
+pub mod decode;
+pub mod hub;
+pub mod open;
+pub mod sigchain;
