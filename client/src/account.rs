@@ -10,10 +10,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_channel::{Receiver, Sender};
-use dialtone_protocol::client::{Client, NewAccount};
+use dialtone_protocol::client::{Client, NewAccount, Output};
 use dialtone_protocol::crypto::keystore::FileKey;
 use dialtone_protocol::crypto::password;
-use dialtone_protocol::runtime::Runtime;
+use dialtone_protocol::runtime::{Observer, Runtime};
 use dialtone_protocol::time::Instant;
 use dialtone_protocol::wire::link::{Link, LinkKind};
 
@@ -42,6 +42,8 @@ pub struct Options {
     pub trust: Trust,
     /// Whether the user agrees, now and from now on, to talk to this server without TLS.
     pub allow_insecure: bool,
+    /// Sees every output of the engine.
+    pub observer: Observer<Output>,
 }
 
 /// What a user chooses for a new account.
@@ -102,7 +104,13 @@ impl<R: Runtime> Account<R> {
             runtime.now(),
             runtime.unix_millis(),
         )?;
-        Ok(Self::start(connector, client, store, Arc::new(lock)))
+        Ok(Self::start(
+            connector,
+            client,
+            store,
+            Arc::new(lock),
+            options.observer.clone(),
+        ))
     }
 
     /// Makes an account in this home. It is not connected yet, and the server knows nothing of it before it is.
@@ -154,7 +162,13 @@ impl<R: Runtime> Account<R> {
             Client::join(seed, new, now, unix)
         };
         let lock = Arc::new(lock);
-        let started = Self::start(connector, client, store, Arc::clone(&lock));
+        let started = Self::start(
+            connector,
+            client,
+            store,
+            Arc::clone(&lock),
+            options.observer.clone(),
+        );
         // The answer to a visit comes when everything before it is durable. Only then is the account described, and
         // with that there: one without records cannot be gone on with.
         if started.with(|_, _| ()).await.is_none() {
@@ -216,12 +230,20 @@ impl<R: Runtime> Account<R> {
         client: Client,
         store: Store,
         lock: Arc<AccountLock>,
+        observer: Observer<Output>,
     ) -> Self {
         let runtime = connector.runtime().clone();
         let (visits, visited) = async_channel::bounded(VISITS);
         let (report, reports) = async_channel::unbounded();
         let (alive, ended) = async_channel::bounded::<()>(1);
-        let drive = Drive::new(client, Arc::new(store), connector, visited, report);
+        let drive = Drive::new(
+            client,
+            Arc::new(store),
+            connector,
+            visited,
+            report,
+            observer,
+        );
         runtime.spawn(async move {
             drive.run().await;
             // The store is closed: the next process may have the account.

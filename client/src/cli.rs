@@ -66,6 +66,7 @@ impl Shared {
         Options {
             trust: self.ca.clone().map_or(Trust::System, Trust::File),
             allow_insecure: self.insecure_http,
+            ..Options::default()
         }
     }
 }

@@ -2,9 +2,11 @@
 //!
 //! This is the only place of the crate where a `Future` appears: the engines never see one.
 
+use core::fmt;
 use core::future::Future;
 use std::io;
 use std::net::SocketAddr;
+use std::sync::Arc;
 
 use futures_io::{AsyncRead, AsyncWrite};
 
@@ -89,4 +91,41 @@ pub trait Udp: Send + Sync + 'static {
     ///
     /// When the system cannot say.
     fn local_addr(&self) -> io::Result<SocketAddr>;
+}
+
+/// Sees every output of an engine, in order, before its driver carries it out. By default nobody does.
+///
+/// For tests that compare what engines do under different runtimes.
+pub struct Observer<O>(Option<Arc<dyn Fn(&O) + Send + Sync>>);
+
+impl<O> Observer<O> {
+    /// Calls `see` with every output.
+    pub fn new(see: impl Fn(&O) + Send + Sync + 'static) -> Self {
+        Self(Some(Arc::new(see)))
+    }
+
+    /// Called by drivers, once for each output.
+    pub fn see(&self, output: &O) {
+        if let Some(see) = &self.0 {
+            see(output);
+        }
+    }
+}
+
+impl<O> Clone for Observer<O> {
+    fn clone(&self) -> Self {
+        Self(self.0.clone())
+    }
+}
+
+impl<O> Default for Observer<O> {
+    fn default() -> Self {
+        Self(None)
+    }
+}
+
+impl<O> fmt::Debug for Observer<O> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Observer").field(&self.0.is_some()).finish()
+    }
 }

@@ -10,7 +10,7 @@ use async_channel::Receiver;
 use clap::CommandFactory;
 use dialtone_protocol::crypto::password::KdfParams;
 use dialtone_protocol::hub::Config;
-use dialtone_protocol::runtime::Runtime;
+use dialtone_protocol::runtime::{Observer, Runtime};
 use dialtone_protocol::wire::sensitive::Sensitive;
 use dialtone_runtime_smol::Smol;
 use dialtone_runtime_tokio::Tokio;
@@ -213,6 +213,7 @@ impl Started {
             },
             store: Arc::clone(&store),
             cores: self.cores,
+            observer: Observer::default(),
         };
         let founding = self.founding_invite(&runtime, &*store).await?;
         let listening = |address| {

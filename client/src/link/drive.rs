@@ -11,7 +11,7 @@ use dialtone_protocol::Machine;
 use dialtone_protocol::client::{
     CallId, Change, Client, Event, HttpAnswer, Input, Output, Transmit,
 };
-use dialtone_protocol::runtime::Runtime;
+use dialtone_protocol::runtime::{Observer, Runtime};
 use dialtone_protocol::time::{Instant, UnixMillis};
 use futures_util::FutureExt;
 use futures_util::future::{Either, select};
@@ -54,6 +54,7 @@ pub(crate) struct Drive<R: Runtime> {
     caller: Arc<Caller<R>>,
     visits: Receiver<Visit>,
     reports: Sender<Report>,
+    observer: Observer<Output>,
     incoming: (Sender<Incoming>, Receiver<Incoming>),
     socket: Option<Socket>,
     sockets_opened: u64,
@@ -94,6 +95,7 @@ impl<R: Runtime> Drive<R> {
         connector: Connector<R>,
         visits: Receiver<Visit>,
         reports: Sender<Report>,
+        observer: Observer<Output>,
     ) -> Self {
         let connector = Arc::new(connector);
         let runtime = connector.runtime().clone();
@@ -106,6 +108,7 @@ impl<R: Runtime> Drive<R> {
             connector,
             visits,
             reports,
+            observer,
             incoming: async_channel::bounded(INCOMING),
             socket: None,
             sockets_opened: 0,
@@ -116,7 +119,7 @@ impl<R: Runtime> Drive<R> {
     /// Runs until the engine has settled, nobody holds the account any more, or the store fails.
     pub(crate) async fn run(mut self) {
         let mut turn = Turn::default();
-        turn.drain(&mut self.client);
+        turn.drain(&mut self.client, &self.observer);
         loop {
             let settled = turn.has_settled();
             if let Err(error) = self.carry_out(turn).await {
@@ -139,12 +142,12 @@ impl<R: Runtime> Drive<R> {
                             .push(visit(&mut self.client, self.runtime.now()));
                     }
                 }
-                turn.drain(&mut self.client);
+                turn.drain(&mut self.client, &self.observer);
                 // Whether a deadline has passed is the clock's word, not the timer's.
                 let now = self.runtime.now();
                 if self.client.poll_timeout().is_some_and(|at| at <= now) {
                     self.client.handle_timeout(now);
-                    turn.drain(&mut self.client);
+                    turn.drain(&mut self.client, &self.observer);
                 }
                 turn.taken += 1;
                 next = if turn.taken < TURN_BUDGET {
@@ -324,8 +327,9 @@ impl Turn {
 
     /// Takes all outputs of the engine. Changes of one turn become one batch: that makes some of them durable
     /// earlier than the engine asked for, and none later.
-    fn drain(&mut self, client: &mut Client) {
+    fn drain(&mut self, client: &mut Client, observer: &Observer<Output>) {
         while let Some(output) = client.poll_output() {
+            observer.see(&output);
             match output {
                 Output::Persist(changes) => self.changes.extend(changes),
                 Output::Transmit(transmit) => self.rest.push(Rest::Transmit(transmit)),

@@ -14,7 +14,7 @@ use dialtone_protocol::hub::{
     ConnId, Hub, HubFailure, Input, LogEvent, OpId, Output, RequestId, SessionKey, Work,
     WorkAnswer, WorkId,
 };
-use dialtone_protocol::runtime::Runtime;
+use dialtone_protocol::runtime::{Observer, Runtime};
 use dialtone_protocol::time::Instant;
 use dialtone_protocol::wire::http::{Request, Response};
 use futures_util::future::{Either, select};
@@ -128,6 +128,7 @@ pub(crate) struct Outlets {
     /// Told once, when requests are served.
     pub(crate) ready: Sender<()>,
     pub(crate) metrics: Arc<Metrics>,
+    pub(crate) observer: Observer<Output>,
 }
 
 /// Drives the hub until [`Event::End`], or until it fails.
@@ -272,6 +273,7 @@ impl Driver {
     /// Does what the hub wants done, without waiting for any of it.
     fn carry_out(&mut self) -> Result<(), HubFailure> {
         while let Some(output) = self.hub.poll_output() {
+            self.outlets.observer.see(&output);
             match output {
                 Output::Accept { id, session } => self.reply(id, Reply::Accept(session)),
                 Output::Close { conn, code, reason } => {

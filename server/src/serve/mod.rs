@@ -26,8 +26,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use async_channel::{Receiver, Sender};
-use dialtone_protocol::hub::{Config, ConnId, Hub, HubFailure};
-use dialtone_protocol::runtime::{Listener, Runtime};
+use dialtone_protocol::hub::{Config, ConnId, Hub, HubFailure, Output};
+use dialtone_protocol::runtime::{Listener, Observer, Runtime};
 use futures_util::future::{Either, select};
 use tracing::info;
 
@@ -53,6 +53,8 @@ pub struct Setup {
     pub store: Arc<dyn Store>,
     /// How much is computed at a time.
     pub cores: NonZero<usize>,
+    /// Sees every output of the hub.
+    pub observer: Observer<Output>,
 }
 
 /// Why a server cannot start, or ends before it was told to.
@@ -222,6 +224,7 @@ impl Running {
             work: to_work,
             ready: is_ready,
             metrics: Arc::clone(metrics),
+            observer: setup.observer.clone(),
         };
         let driving = hub::drive(runtime.clone(), engine, queue, outlets);
         runtime.spawn(async move {
