@@ -29,6 +29,9 @@ pub(crate) struct World {
 /// The channels of the log are told from original ones by their ids.
 const OF_THE_LOG: u8 = 100;
 
+/// Devices that the log names before the store knows them.
+const NEW_IN_THE_LOG: u8 = 240;
+
 impl World {
     /// The operation that a sketch stands for.
     pub(crate) fn op(&mut self, (kind, [a, b, c, d, e, f]): Sketch) -> Op {
@@ -237,7 +240,7 @@ impl World {
 
     fn effect(&mut self, kind: u8, what: u8) -> ChainEffect {
         let user = UserId(named(what % (self.users + 2)));
-        let device = DeviceId(named(what % (self.devices + 2)));
+        let device = self.device_of_the_log(what);
         let channel = ChannelId(named(OF_THE_LOG + what % (self.channels + 2)));
         match kind % 12 {
             0 | 1 => ChainEffect::ChannelCreated {
@@ -265,6 +268,14 @@ impl World {
             10 => ChainEffect::UserJoined { user },
             _ => ChainEffect::UserRemoved { user },
         }
+    }
+
+    /// One that the store knows, or one whose id is given to no other.
+    fn device_of_the_log(&self, what: u8) -> DeviceId {
+        DeviceId(named(match what.checked_rem(self.devices) {
+            Some(known) if what % 2 == 0 => known,
+            _ => NEW_IN_THE_LOG + what % 4,
+        }))
     }
 
     fn envelopes(&self, [a, b, c, d]: [u8; 4]) -> Vec<NewEnvelope> {
