@@ -11,7 +11,7 @@ use futures_util::future::{Either, select};
 use http_body_util::{BodyExt, Full, LengthLimitError, Limited};
 use http_types::Url;
 use hyper::body::{Bytes, Incoming};
-use hyper::header::{CONNECTION, CONTENT_LENGTH, CONTENT_TYPE, HeaderValue, TRANSFER_ENCODING};
+use hyper::header::{CONNECTION, CONTENT_TYPE, HeaderValue, TRANSFER_ENCODING};
 
 use super::Gate;
 use super::upgrade;
@@ -41,13 +41,12 @@ pub(super) async fn serve<R: Runtime>(
 /// Refuses what would be read differently by others on the way, or not at all by tide.
 fn check(request: &hyper::Request<Incoming>) -> Result<(), Response> {
     let headers = request.headers();
+    // hyper forgets a length that comes with chunks, so that the pair can only be refused by refusing chunks.
     if headers.contains_key(TRANSFER_ENCODING) {
-        // hyper forgets a length that comes with chunks, so that both can only be refused by refusing chunks.
-        return Err(if headers.contains_key(CONTENT_LENGTH) {
-            Response::error(400, "a body has either a length or chunks")
-        } else {
-            Response::error(411, "a body needs a content-length")
-        });
+        return Err(Response::error(
+            400,
+            "a body needs a content-length and no transfer-encoding",
+        ));
     }
     // http-types panics on such a value.
     if headers.values().any(|value| value.to_str().is_err()) {
@@ -62,16 +61,18 @@ async fn route<R: Runtime>(
     request: hyper::Request<Incoming>,
 ) -> Result<hyper::Response<Full<Bytes>>, Response> {
     let (head, body) = request.into_parts();
-    let bad = |_| Response::error(400, "bad request");
-    let method = head.method.as_str().parse().map_err(bad)?;
+    let bad = || Response::error(400, "bad request");
+    let known = Route::find(head.method.as_str(), head.uri.path());
+    let Ok(method) = head.method.as_str().parse() else {
+        // A method that tide does not know is wrong everywhere.
+        return Err(known.err().unwrap_or_else(bad));
+    };
     let target = head
         .uri
         .path_and_query()
         .map_or("/", |target| target.as_str());
-    let url = Url::parse(&format!("http://server{target}"))
-        .map_err(|_| Response::error(400, "bad request"))?;
-    let limit =
-        Route::find(head.method.as_str(), head.uri.path()).map_or(0, |route| route.max_body());
+    let url = Url::parse(&format!("http://server{target}")).map_err(|_| bad())?;
+    let limit = known.map_or(0, |route| route.max_body());
     let body = collect(&gate.runtime, body, limit).await?;
     let mut asked = http_types::Request::new(method, url);
     for (name, value) in &head.headers {

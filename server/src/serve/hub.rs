@@ -201,16 +201,8 @@ impl Driver {
                 outgoing,
             } => {
                 self.outlets.metrics.connections.inc();
-                let connected = Input::Connected { conn, session };
-                if self.hub.handle_input(connected, now).is_err() {
-                    // The permission has expired.
-                    let goodbye = Outgoing::Close {
-                        code: 1008,
-                        reason: "connect again",
-                    };
-                    send(&outgoing, goodbye);
-                }
                 self.connections.insert(conn, outgoing);
+                self.take(Input::Connected { conn, session }, now);
             }
             Event::End => self.ended = true,
             Event::Flushed { conn, bytes } => self.take(Input::Flushed { conn, bytes }, now),

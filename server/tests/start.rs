@@ -1,0 +1,163 @@
+//! The first start, the links it makes, and how the program ends.
+#![expect(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    reason = "helpers of tests"
+)]
+#![expect(dead_code, reason = "each test uses a part of the support")]
+
+#[path = "support/client.rs"]
+mod client;
+#[path = "support/server.rs"]
+mod server;
+
+use std::process::Command;
+
+use client::{User, request};
+use server::{On, Server};
+
+const ON: On<'static> = On {
+    runtime: "smol",
+    db_url: None,
+};
+
+#[test]
+fn the_first_start_prints_the_founding_link() {
+    let server = Server::start(ON);
+    let link = server.link.clone().unwrap();
+    let token = link
+        .strip_prefix(&format!("http://{}/invite/", server.address))
+        .and_then(|rest| rest.strip_suffix("#found"));
+    User::register(server.address, "alice", token.unwrap());
+}
+
+#[test]
+fn the_host_makes_links_beside_a_running_server_and_after_it() {
+    let mut server = Server::start(ON);
+    let (running, token) = (server.invite(), server.invite_token());
+    User::register(server.address, "alice", &token);
+    assert!(server.stop());
+    let stopped = server.invite();
+    let kept = server.invite_token();
+    for output in [running, stopped] {
+        assert!(output.status.success());
+        let stdout = String::from_utf8(output.stdout).unwrap();
+        let start = format!("http://{}/invite/", server.address);
+        assert!(stdout.starts_with(&start), "{stdout}");
+        assert!(stdout.ends_with("#found\n"), "nobody has founded: {stdout}");
+        assert_eq!(stdout.lines().count(), 1, "{stdout}");
+    }
+    server.restart();
+    User::register(server.address, "bob", &kept);
+}
+
+#[test]
+fn a_directory_serves_one_server_at_a_time() {
+    let server = Server::start(ON);
+    let second = server
+        .command()
+        .args(["--listen", "127.0.0.1:0"])
+        .output()
+        .unwrap();
+    assert_eq!(second.status.code(), Some(1));
+    assert!(String::from_utf8_lossy(&second.stderr).contains("another server"));
+}
+
+#[test]
+fn a_stop_says_goodbye() {
+    for runtime in ["smol", "tokio"] {
+        let mut server = Server::start(On {
+            runtime,
+            db_url: None,
+        });
+        let user = User::register(server.address, "alice", &server.invite_token());
+        let mut socket = user.socket();
+        // The hub knows the connection.
+        socket.wait("voice.presence.snapshot");
+        assert!(server.stop());
+        assert_eq!(socket.close_code(), Some(1001));
+    }
+}
+
+#[test]
+fn the_variables_of_the_original_are_enough() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut process = Command::new(env!("CARGO_BIN_EXE_dialtone-server"))
+        .env_clear()
+        .env("HOME", dir.path())
+        .env("DIALTONE_LISTEN_ADDR", "127.0.0.1:0")
+        .env(
+            "DIALTONE_DB_URL",
+            format!("sqlite://{}", dir.path().join("chat.db").display()),
+        )
+        .env("DIALTONE_USERNAME_PEPPER", "pepper")
+        .env("DIALTONE_ADMIN_TOKEN", "admin")
+        .env(
+            "DIALTONE_CHANNEL_KEY",
+            "MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY=",
+        )
+        .spawn()
+        .unwrap();
+    let recorded = dir.path().join(".local/share/dialtone-server/server.url");
+    let start = std::time::Instant::now();
+    let url = loop {
+        if let Ok(url) = std::fs::read_to_string(&recorded) {
+            break url;
+        }
+        assert!(start.elapsed().as_secs() < 30, "it serves");
+        std::thread::sleep(std::time::Duration::from_millis(10));
+    };
+    let at = url.trim().trim_start_matches("http://").parse().unwrap();
+    let invite = request(
+        at,
+        "POST",
+        "/server/invites",
+        &[("X-Admin-Token", "admin")],
+        "",
+    );
+    process.kill().unwrap();
+    process.wait().unwrap();
+    assert_eq!(invite.status, 201);
+    assert!(dir.path().join("chat.db").exists());
+}
+
+#[test]
+fn wrong_settings_end_with_one_line() {
+    let dir = tempfile::tempdir().unwrap();
+    for (name, value) in [
+        ("DIALTONE_LISTEN_ADDR", "nowhere"),
+        ("DIALTONE_DB_URL", "mysql://x"),
+        ("DIALTONE_TLS_CERT", "cert.pem"),
+        ("DIALTONE_CHANNEL_KEY", "short"),
+    ] {
+        let output = Command::new(env!("CARGO_BIN_EXE_dialtone-server"))
+            .env_clear()
+            .env("DIALTONE_DATA_DIR", dir.path())
+            .env(name, value)
+            .output()
+            .unwrap();
+        assert_eq!(output.status.code(), Some(1), "{name}");
+        let told = String::from_utf8(output.stderr).unwrap();
+        assert_eq!(told.lines().count(), 1, "{told}");
+        assert!(output.stdout.is_empty(), "{name}");
+    }
+}
+
+#[test]
+fn shells_and_manuals_are_served() {
+    for (args, word) in [
+        (&["completions", "bash"][..], "--data-dir"),
+        (&["man"][..], "dialtone"),
+        (&["--help"][..], "--runtime"),
+    ] {
+        let output = Command::new(env!("CARGO_BIN_EXE_dialtone-server"))
+            .args(args)
+            .output()
+            .unwrap();
+        assert!(output.status.success());
+        let text = String::from_utf8(output.stdout)
+            .unwrap()
+            .replace("\\-", "-");
+        assert!(text.contains(word), "{args:?}");
+    }
+}

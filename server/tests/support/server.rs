@@ -1,0 +1,139 @@
+//! The real program, started on a directory of its own.
+
+use std::fs;
+use std::io::{BufRead, BufReader};
+use std::net::SocketAddr;
+use std::path::Path;
+use std::process::{Child, Command, Output, Stdio};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use tempfile::TempDir;
+
+/// What a server runs on.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct On<'a> {
+    pub(crate) runtime: &'a str,
+    pub(crate) db_url: Option<&'a str>,
+}
+
+/// A server that can be stopped, killed and started again on the same data.
+pub(crate) struct Server {
+    dir: TempDir,
+    runtime: String,
+    db_url: Option<String>,
+    process: Option<Child>,
+    pub(crate) address: SocketAddr,
+    /// What the start printed on stdout.
+    pub(crate) link: Option<String>,
+}
+
+impl Server {
+    pub(crate) fn start(on: On<'_>) -> Self {
+        let mut server = Self {
+            dir: tempfile::tempdir().unwrap(),
+            runtime: on.runtime.to_owned(),
+            db_url: on.db_url.map(str::to_owned),
+            process: None,
+            address: "127.0.0.1:0".parse().unwrap(),
+            link: None,
+        };
+        server.restart();
+        server
+    }
+
+    /// Starts the program and waits until it serves.
+    pub(crate) fn restart(&mut self) {
+        // The new process writes its own.
+        let _gone = fs::remove_file(self.dir.path().join("server.url"));
+        let mut command = self.command();
+        command.args(["--listen", &self.address.to_string()]);
+        let mut process = command
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap();
+        let url = wait_for(|| fs::read_to_string(self.dir.path().join("server.url")).ok());
+        self.address = url.trim().trim_start_matches("http://").parse().unwrap();
+        let stdout = process.stdout.take().unwrap();
+        self.process = Some(process);
+        let first_start = self.link.is_none();
+        if first_start {
+            let mut line = String::new();
+            BufReader::new(stdout).read_line(&mut line).unwrap();
+            self.link = Some(line.trim().to_owned());
+        }
+    }
+
+    /// Ends it without any warning, as a loss of power would end a process.
+    pub(crate) fn kill(&mut self) {
+        let mut process = self.process.take().unwrap();
+        process.kill().unwrap();
+        process.wait().unwrap();
+    }
+
+    /// Asks it to end; answers whether it did so without an error.
+    pub(crate) fn stop(&mut self) -> bool {
+        let mut process = self.process.take().unwrap();
+        let pid = rustix::process::Pid::from_child(&process);
+        rustix::process::kill_process(pid, rustix::process::Signal::TERM).unwrap();
+        wait_for(|| process.try_wait().unwrap()).success()
+    }
+
+    /// Runs `dialtone-server invite` beside it, or after it.
+    pub(crate) fn invite(&self) -> Output {
+        self.command().arg("invite").output().unwrap()
+    }
+
+    /// The token of an invite that the host makes.
+    pub(crate) fn invite_token(&self) -> String {
+        let output = self.invite();
+        assert!(output.status.success(), "{output:?}");
+        let link = String::from_utf8(output.stdout).unwrap();
+        let (_, token) = link.trim().split_once("/invite/").unwrap();
+        token.split('#').next().unwrap().to_owned()
+    }
+
+    pub(crate) fn admin_token(&self) -> String {
+        let secrets = fs::read_to_string(self.dir.path().join("secrets.toml")).unwrap();
+        let (_, token) = secrets.split_once("admin_token = \"").unwrap();
+        token.split('"').next().unwrap().to_owned()
+    }
+
+    pub(crate) fn dir(&self) -> &Path {
+        self.dir.path()
+    }
+
+    /// The program with its settings, and nothing of this process' environment.
+    pub(crate) fn command(&self) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_dialtone-server"));
+        command
+            .env_clear()
+            .arg("--data-dir")
+            .arg(self.dir.path())
+            .args(["--runtime", &self.runtime]);
+        if let Some(url) = &self.db_url {
+            command.env("DIALTONE_DB_URL", url);
+        }
+        command
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        if self.process.is_some() {
+            self.kill();
+        }
+    }
+}
+
+fn wait_for<T>(mut what: impl FnMut() -> Option<T>) -> T {
+    let start = Instant::now();
+    loop {
+        if let Some(what) = what() {
+            return what;
+        }
+        assert!(start.elapsed() < Duration::from_secs(30), "the server acts");
+        thread::sleep(Duration::from_millis(10));
+    }
+}
