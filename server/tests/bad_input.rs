@@ -128,9 +128,11 @@ fn upgrades(at: SocketAddr, user: &User) {
         "GET /ws HTTP/1.1\r\nHost: {at}\r\nAuthorization: {auth}\r\nUpgrade: websocket\r\n\
          Connection: Upgrade\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n"
     );
+    // Closed after the answer, so that its end is seen.
+    let closing = handshake.replace("Connection: ", "Connection: close, ");
     let foreign = raw(
         at,
-        format!("{handshake}Origin: https://evil.example\r\nContent-Length: 0\r\n\r\n").as_bytes(),
+        format!("{closing}Origin: https://evil.example\r\nContent-Length: 0\r\n\r\n").as_bytes(),
     );
     assert_eq!(parse(&foreign).status, 403);
 

@@ -68,7 +68,7 @@ fn agree<T>(cases: u32, fresh: impl Fn(u32) -> (Database, Option<ChannelKey>, Op
         let (database, key, _kept) = fresh(case.get());
         let compare = compare(database, key, groups);
         // Each runtime in turn.
-        if case.get() % 2 == 0 {
+        if case.get().is_multiple_of(2) {
             Smol::run(ONE, |_| compare).unwrap()
         } else {
             Tokio::run(ONE, |_| compare).unwrap()

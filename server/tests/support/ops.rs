@@ -273,7 +273,7 @@ impl World {
     /// One that the store knows, or one whose id is given to no other.
     fn device_of_the_log(&self, what: u8) -> DeviceId {
         DeviceId(named(match what.checked_rem(self.devices) {
-            Some(known) if what % 2 == 0 => known,
+            Some(known) if what.is_multiple_of(2) => known,
             _ => NEW_IN_THE_LOG + what % 4,
         }))
     }
@@ -328,7 +328,7 @@ impl World {
         NewDevice {
             id: DeviceId(named(next(&mut self.devices))),
             public_key: hash(public % 3),
-            signing_key: (signing % 3 != 0).then(|| hash(signing % 3)),
+            signing_key: (!signing.is_multiple_of(3)).then(|| hash(signing % 3)),
             created_at,
         }
     }
