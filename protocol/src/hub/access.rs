@@ -189,7 +189,7 @@ impl Hub {
     }
 
     fn accept(&mut self, id: RequestId, caller: Caller) -> Result<(), Response> {
-        if self.connections.len() + self.tickets.len() >= limits::MAX_CONNECTIONS {
+        if self.connections.len() + self.tickets.count(self.now) >= limits::MAX_CONNECTIONS {
             return Err(Response::error(503, "the server is busy"));
         }
         if self.connections.count_of(caller.user) >= limits::MAX_CONNECTIONS_PER_USER {
