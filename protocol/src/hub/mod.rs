@@ -13,6 +13,7 @@
 
 mod access;
 mod accounts;
+mod announcements;
 mod challenges;
 mod channels;
 mod config;

@@ -1,5 +1,6 @@
 //! Envelopes and names of the log, and newcomers who wait to be vouched for.
 
+use alloc::collections::BTreeSet;
 use alloc::string::ToString;
 use alloc::vec::Vec;
 
@@ -68,7 +69,7 @@ impl Hub {
                 Response::cbor(200, cbor::encode(&page))
             }
             (SharingStep::HeldRead(mut owed), Answer::Held(held)) => {
-                let held: alloc::collections::BTreeSet<_> = held.into_iter().collect();
+                let held: BTreeSet<_> = held.into_iter().collect();
                 owed.retain(|it| !held.contains(&(it.group, it.epoch, it.recipient)));
                 owed.truncate(limits::SHARING_PAGE as usize);
                 Response::cbor(200, cbor::encode(&Owed { owed }))
@@ -88,9 +89,7 @@ impl Hub {
                 let to = self.connections.select(|it| {
                     it.is_greeted() && self.members.is_admin(it.caller.user) == Some(true)
                 });
-                for conn in to {
-                    self.tell(conn, &ServerEvent::PendingAdded);
-                }
+                self.send(to, &ServerEvent::PendingAdded);
                 Response::empty(201)
             }
             (SharingStep::PendingRead, Answer::Pending(rows)) => {
@@ -99,27 +98,6 @@ impl Hub {
             }
             _ => return Err(Unexpected),
         }))
-    }
-
-    /// Tells a key's recipient and its other holders that there is an envelope: they stand down.
-    pub(super) fn announce_keys(&mut self, keys: &[(RecipientId, GroupId, Epoch)]) {
-        for (recipient, group, epoch) in keys {
-            let event = ServerEvent::KeyAvailable {
-                recipient: *recipient,
-                group: *group,
-                epoch: *epoch,
-            };
-            for conn in self.in_group(*group) {
-                self.tell(conn, &event);
-            }
-        }
-    }
-
-    pub(super) fn announce_names(&mut self) {
-        let to = self.in_group(GroupId::Open);
-        for conn in to {
-            self.tell(conn, &ServerEvent::NamesAvailable);
-        }
     }
 
     fn members_only(&self, caller: Caller) -> Result<(), Response> {

@@ -27,6 +27,12 @@ impl Hub {
             self.emit(Output::Close { conn, code, reason });
             return Ok(());
         };
+        // Several may have been accepted at once.
+        if self.connections.count_of(caller.user) >= limits::MAX_CONNECTIONS_PER_USER {
+            let (code, reason) = (1013, "too many connections");
+            self.emit(Output::Close { conn, code, reason });
+            return Ok(());
+        }
         let life = caller.expires_at.0.saturating_sub(self.unix().0);
         let expires = self.now + core::time::Duration::from_millis(life);
         let hello_by = (!self.config.compat).then(|| self.now + limits::HELLO_WAIT);
@@ -245,7 +251,10 @@ impl Hub {
     }
 
     /// Sends an event that cannot be fetched later. Who has no room for it is closed, and resumes.
-    fn send(&mut self, to: Vec<ConnId>, event: &ServerEvent) {
+    pub(super) fn send(&mut self, to: Vec<ConnId>, event: &ServerEvent) {
+        if to.is_empty() {
+            return;
+        }
         let frame: Arc<str> = event.to_text().into();
         self.queue(to, &frame, |it| it.queue(frame.len()));
     }

@@ -60,6 +60,8 @@ pub const MAX_WAITING_APPENDS: usize = 16;
 pub const CHAIN_PAGE_BYTES: u32 = 1 << 20;
 /// Envelopes or names on one page.
 pub const SHARING_PAGE: u32 = 500;
+/// Keys of one append or post of which every holder is told: their events fit beside the messages that are queued.
+pub const MAX_ANNOUNCED_KEYS: usize = 1024;
 /// Users who wait to be vouched for that one answer lists.
 pub const PENDING_PAGE: u32 = 200;
 /// Devices of admins to which a newcomer seals its name.
