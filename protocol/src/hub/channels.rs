@@ -63,6 +63,7 @@ impl Hub {
             (ChannelStep::Renamed, Answer::Channel(None))
             | (ChannelStep::Deleted(_), Answer::NotFound) => rules::not_found(),
             (ChannelStep::Deleted(channel_id), Answer::Done) => {
+                self.announced.remove(&channel_id);
                 self.broadcast(&ServerEvent::ChannelDeleted { channel_id });
                 Response::empty(204)
             }

@@ -22,7 +22,7 @@ use super::{
     WorkId,
 };
 use crate::crypto::Entropy;
-use crate::ids::{ServerId, StoreId};
+use crate::ids::{ChannelId, Seq, ServerId, StoreId};
 use crate::limits;
 use crate::machine::Machine;
 use crate::time::{Instant, UnixMillis};
@@ -44,6 +44,8 @@ pub struct Hub {
     pub(super) challenges: Challenges,
     pub(super) limiter: Limiter,
     pub(super) appends: Appends,
+    /// The newest message of each channel that connections were told of, since the start.
+    pub(super) announced: BTreeMap<ChannelId, Seq>,
     /// How often sessions ended: an answer about a session that was asked for before is asked for again.
     pub(super) endings: u64,
     awaiting: BTreeMap<OpId, Awaiting>,
@@ -79,6 +81,7 @@ impl Hub {
             challenges: Challenges::default(),
             limiter: Limiter::default(),
             appends: Appends::default(),
+            announced: BTreeMap::new(),
             endings: 0,
             awaiting: BTreeMap::new(),
             awaiting_work: BTreeMap::new(),
@@ -119,6 +122,11 @@ impl Hub {
         self.emit(Output::Store { id, op });
     }
 
+    /// Whether the store has as much to do as may wait for it.
+    pub(super) fn is_busy(&self) -> bool {
+        self.awaiting.len() >= limits::MAX_OUTSTANDING_OPS
+    }
+
     /// Issues an operation for a request.
     pub(super) fn ask(&mut self, id: RequestId, op: Op, step: Step) {
         self.store(op, Awaiting::Request { id, step });
@@ -143,7 +151,7 @@ impl Hub {
         if self.phase != Phase::Serving {
             return Err(Response::error(503, "the server is starting"));
         }
-        if self.awaiting.len() >= limits::MAX_OUTSTANDING_OPS {
+        if self.is_busy() {
             return Err(Response::error(503, "the server is busy"));
         }
         let access = request.call.route().access();

@@ -49,10 +49,13 @@ impl Hub {
         let Some(connection) = self.connections.get(conn) else {
             return;
         };
-        let (caller, unacked) = (connection.caller, connection.unacked);
-        let taken = match unacked < limits::MAX_UNACKED_MESSAGES {
-            true => self.judge_message(caller, &message),
-            false => Err(Refusal(ErrorCode::RateLimited, "too many messages at once")),
+        let caller = connection.caller;
+        let taken = if connection.unacked >= limits::MAX_UNACKED_MESSAGES {
+            Err(Refusal(ErrorCode::RateLimited, "too many messages at once"))
+        } else if self.is_busy() {
+            Err(Refusal(ErrorCode::RateLimited, "the server is busy"))
+        } else {
+            self.judge_message(caller, &message)
         };
         let taken = match taken {
             Ok(taken) => taken,
@@ -138,17 +141,38 @@ impl Hub {
                 duplicate,
             }) => {
                 self.acknowledge(&sending, message_id, seq, sent_at);
-                if !duplicate {
+                if self.is_news(sending.channel, seq, duplicate) {
                     self.fan_out(sending, message_id, seq, sent_at);
                 }
                 return;
             }
             Ok(Answer::NotFound) => (ErrorCode::ChannelNotFound, "channel not found"),
             Ok(Answer::StaleEpoch) => (ErrorCode::StaleEpoch, "the epoch is not open"),
-            Ok(_) | Err(_) => (ErrorCode::ServerError, "failed to store the message"),
+            Ok(_) | Err(_) => {
+                // It may be kept nevertheless: then nobody has heard of it, and its repetition is the first news.
+                self.announced.entry(sending.channel).or_default();
+                (ErrorCode::ServerError, "failed to store the message")
+            }
         };
         let channel = sending.channel.to_string();
         self.refuse_message(sending.conn, code, text, channel, sending.named);
+    }
+
+    /// Whether connections have not been told of a message that is kept. What was kept before the start is no news:
+    /// who connects afterwards fetches it.
+    fn is_news(&mut self, channel: ChannelId, seq: Seq, duplicate: bool) -> bool {
+        match self.announced.get_mut(&channel) {
+            None if duplicate => false,
+            Some(newest) if seq <= *newest => false,
+            Some(newest) => {
+                *newest = seq;
+                true
+            }
+            None => {
+                self.announced.insert(channel, seq);
+                true
+            }
+        }
     }
 
     fn acknowledge(&mut self, sending: &Sending, message_id: MessageId, seq: Seq, at: UnixMillis) {

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use dialtone_protocol::hub::{ConnId, Input};
 use dialtone_protocol::limits;
+use dialtone_protocol::wire::http::Request;
 use serde_json::{Value, json};
 
 use crate::world::{Account, Trouble, World, config};
@@ -271,4 +272,58 @@ fn connections_of_one_user_are_bounded() {
     );
     world.close(conns[0]);
     world.connect(&ann.token);
+}
+
+#[test]
+fn connections_of_one_user_are_bounded_however_they_race() {
+    let mut world = World::new();
+    let ann = world.register("ann");
+    let asked: Vec<_> = (0..=limits::MAX_CONNECTIONS_PER_USER)
+        .map(|_| world.say(Request::WebSocket, Some(&ann.token)))
+        .collect();
+    for id in asked {
+        let session = world.accepted.remove(&id).unwrap();
+        let conn = ConnId(id.0);
+        world.input(Input::Connected { conn, session });
+    }
+    let refused: Vec<_> = world.closed.values().copied().collect();
+    assert_eq!(refused, [(1013, "too many connections")]);
+}
+
+#[test]
+fn a_message_whose_answer_was_lost_is_news_when_it_is_repeated() {
+    let mut world = World::new();
+    let (ann, bob) = (world.register("ann"), world.register("bob"));
+    let channel = world.channel(&ann);
+    let (sender, reader) = (world.greet(&ann.token), world.greet(&bob.token));
+    world.texts(sender);
+    let mut frame = message(&channel, "x");
+    frame["client_id"] = json!("11111111-1111-4111-8111-111111111111");
+    world.trouble = Some(Trouble::AnswerLost);
+    world.frame(sender, frame.clone());
+    world.trouble = None;
+    assert_eq!(world.types(sender), ["error"]);
+    assert_eq!(world.types(reader), Vec::<String>::new());
+    world.frame(sender, frame.clone());
+    assert_eq!(world.events(reader)[0]["seq"], 1);
+    world.frame(sender, frame);
+    assert_eq!(world.types(reader), Vec::<String>::new());
+}
+
+#[test]
+fn messages_that_wait_for_the_store_are_bounded_over_all_connections() {
+    let mut world = World::new();
+    let ann = world.register("ann");
+    let channel = world.channel(&ann);
+    let full = limits::MAX_OUTSTANDING_OPS / limits::MAX_UNACKED_MESSAGES as usize;
+    let conns: Vec<ConnId> = (0..=full).map(|_| world.greet(&ann.token)).collect();
+    world.held = Some([].into());
+    for conn in &conns[..full] {
+        for _ in 0..limits::MAX_UNACKED_MESSAGES {
+            world.frame(*conn, message(&channel, "x"));
+        }
+    }
+    world.texts(conns[full]);
+    world.frame(conns[full], message(&channel, "x"));
+    assert_eq!(world.events(conns[full])[0]["code"], "rate_limited");
 }
