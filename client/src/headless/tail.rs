@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use dialtone_protocol::chat::Locked;
 use dialtone_protocol::client::{Body, ChannelView, Client, Event, MessageView};
 use dialtone_protocol::ids::{ChannelId, Seq};
 use dialtone_protocol::runtime::Runtime;
@@ -62,6 +63,10 @@ async fn print_all<R: Runtime>(
             Some(Event::HistoryStart { channel }) if channel == tail.channel => {
                 tail.begin_here(session).await?;
             }
+            Some(Event::HistoryLimit { channel }) if channel == tail.channel => {
+                output::note("dialtone: older messages are too many to load; they are left out");
+                tail.begin_here(session).await?;
+            }
             _ => {}
         }
     }
@@ -120,7 +125,7 @@ impl Tail {
             }
             let full = look.lines.len() == BATCH;
             for line in look.lines {
-                if line.is_locked() && self.waits_for_key(line.seq, runtime.now()) {
+                if line.awaits_key && self.waits_for_key(line.seq, runtime.now()) {
                     return Ok(self.locked.map(|(_, until)| until));
                 }
                 line.print(json)?;
@@ -245,13 +250,14 @@ struct Line {
     message_id: Option<String>,
     client_id: String,
     sender: Option<String>,
+    device: String,
     sender_name: Option<String>,
     body: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     unreadable: Option<String>,
     sent_at: String,
     #[serde(skip)]
-    locked: bool,
+    awaits_key: bool,
 }
 
 impl Line {
@@ -270,24 +276,21 @@ impl Line {
             message_id: message.message_id.map(|id| id.to_string()),
             client_id: message.client_id.to_string(),
             sender: message.sender.map(|user| user.to_string()),
+            device: message.device.to_string(),
             sender_name: message.sender_name.map(str::to_owned),
             body,
             unreadable,
             sent_at: message.sent_at.to_string(),
-            locked: matches!(message.body, Body::Locked(_)),
+            awaits_key: matches!(message.body, Body::Locked(Locked::NoKey)),
         })
-    }
-
-    const fn is_locked(&self) -> bool {
-        self.locked
     }
 
     fn print(&self, json: bool) -> Result<(), Failure> {
         if json {
             return output::object(self);
         }
-        let sender = self.sender_name.as_deref().or(self.sender.as_deref());
-        let sender = sender.unwrap_or("unknown");
+        let known = self.sender_name.as_ref().or(self.sender.as_ref());
+        let sender = known.unwrap_or(&self.device);
         let what = match (&self.body, &self.unreadable) {
             (Some(body), _) => output::harmless(body),
             (None, Some(reason)) => format!("<{}>", output::harmless(reason)),
