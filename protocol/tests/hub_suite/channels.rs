@@ -185,6 +185,10 @@ fn presence_is_one_bounded_question() {
     world.close(conn);
     let (_, answer) = ask(&mut world, json!([bob.user]));
     assert_eq!(answer["statuses"], json!({ bob.user.as_str(): false }));
+    world.asked = Some(Vec::new());
+    ask(&mut world, json!([ann.user, bob.user, ann.user, bob.user]));
+    let asked = world.asked.take().unwrap();
+    assert_eq!(asked.len(), 2, "the session and the users: {asked:?}");
     let many = vec!["x"; limits::MAX_PRESENCE_IDS + 1];
     assert_eq!(ask(&mut world, json!(many)).0, 400);
 }

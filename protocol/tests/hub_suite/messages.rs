@@ -56,6 +56,23 @@ fn a_message_reaches_everybody_in_the_original_shape() {
     }
 }
 
+// Flaw 9.3.1: each receiver cost a serialisation of its own.
+#[test]
+fn a_message_is_written_once_for_all_who_get_it() {
+    let Room {
+        mut world,
+        ann,
+        channel,
+    } = room();
+    let conns: Vec<_> = (0..10).map(|_| world.connect(&ann.token)).collect();
+    let before = world.sends;
+    world.frame(conns[0], message(&channel, "x"));
+    assert_eq!(world.sends, before + 1);
+    for conn in conns {
+        assert_eq!(world.types(conn).last().unwrap(), "channel.message.new");
+    }
+}
+
 #[test]
 fn history_is_ascending_and_numbered() {
     let Room {

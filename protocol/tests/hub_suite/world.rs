@@ -43,6 +43,7 @@ pub(crate) struct World {
     pub(crate) closed: BTreeMap<ConnId, (u16, &'static str)>,
     pub(crate) log: Vec<LogEvent>,
     pub(crate) works: usize,
+    pub(crate) sends: usize,
     pub(crate) ready: bool,
     last_id: u64,
 }
@@ -92,6 +93,7 @@ impl World {
             closed: BTreeMap::new(),
             log: Vec::new(),
             works: 0,
+            sends: 0,
             ready: false,
             last_id: 0,
         };
@@ -145,6 +147,7 @@ impl World {
                     self.accepted.insert(id, session);
                 }
                 Output::Send { to, frame } => {
+                    self.sends += 1;
                     for conn in to {
                         assert!(!self.closed.contains_key(&conn), "sent after close");
                         self.sent.entry(conn).or_default().push(frame.to_string());
