@@ -186,9 +186,14 @@ fn bytes_that_are_no_message_are_refused_by_name() {
     *flipped.last_mut().unwrap() ^= 1;
     assert_eq!(scene.post(1, flipped), refused(Refused::NotAuthentic));
 
+    let mut plain = scene.server.store(device(1), ClientId([4; 16]), Vec::new());
+    plain.body = "hello in the clear".into();
+    let seq = plain.seq.0;
+    scene.bob.take(Frame::New(plain), None);
+    assert_eq!(scene.bob.body(seq), refused(Refused::NotSealed));
+
     let newer = [&[2], &sealed[1..]].concat();
     assert_eq!(scene.post(1, newer), Body::NeedsNewer { signed: None });
-    scene.goes_on();
 }
 
 // spec 8.3

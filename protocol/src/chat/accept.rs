@@ -15,7 +15,8 @@ pub(super) struct Claim<'a> {
     pub(super) seq: Seq,
     pub(super) device: DeviceId,
     pub(super) client_id: ClientId,
-    pub(super) sealed: &'a [u8],
+    /// None if it is no base64.
+    pub(super) sealed: Option<&'a [u8]>,
 }
 
 /// The outcome.
@@ -46,7 +47,10 @@ pub(super) fn judge(
             false => Verdict::AwaitLog,
         };
     };
-    let header = match message::peek(claim.sealed) {
+    let Some(sealed) = claim.sealed else {
+        return Verdict::refuse(Some(user), Refused::NotSealed);
+    };
+    let header = match message::peek(sealed) {
         Ok(header) => header,
         Err(error) => return Verdict::unopened(user, error),
     };
@@ -58,7 +62,7 @@ pub(super) fn judge(
         body: Body::Locked {
             reason,
             epoch: header.epoch,
-            sealed: Vec::from(claim.sealed),
+            sealed: Vec::from(sealed),
         },
         seen: None,
     };
@@ -75,7 +79,7 @@ pub(super) fn judge(
         device: claim.device,
         client_id: claim.client_id,
     };
-    let plain = match message::open(claim.sealed, &address, group_key, &key) {
+    let plain = match message::open(sealed, &address, group_key, &key) {
         Ok(plain) => plain,
         Err(error) => return Verdict::unopened(user, error),
     };

@@ -162,7 +162,7 @@ impl Turn<'_> {
             seq: message.seq,
             device: message.device,
             client_id: message.client_id,
-            sealed: &sealed,
+            sealed: sealed.as_deref(),
         };
         let read = log_read.is_some_and(|asked| *stamp <= asked);
         let Verdict::Keep { user, body, seen } = accept::judge(claim, channel, self.context, read)
@@ -242,7 +242,7 @@ impl Channel {
         let mut messages = Vec::with_capacity(page.messages.len());
         for message in page.messages {
             let before = transcript;
-            transcript = transcript_after(before, &message, &sealed(&message));
+            transcript = transcript_after(before, &message, sealed(&message).as_deref());
             messages.push((message, before));
         }
         match transcript == anchor.transcript {

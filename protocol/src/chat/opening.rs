@@ -67,7 +67,7 @@ fn judge_again(turn: &mut Turn<'_>, id: ChannelId, seq: Seq, log_read: bool) {
         seq,
         device: message.device,
         client_id: message.client_id,
-        sealed,
+        sealed: Some(sealed),
     };
     match accept::judge(claim, channel, turn.context, log_read) {
         Verdict::AwaitLog => {

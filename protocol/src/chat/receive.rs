@@ -11,19 +11,19 @@ use crate::crypto::transcript;
 use crate::ids::{ChannelId, Seq, Transcript};
 use crate::wire::base64;
 
-/// What the transcript takes in and what is judged: the sealed bytes; of a body that is not base64, which an honest
-/// server takes from nobody, its text.
-pub(super) fn sealed(message: &Received) -> Vec<u8> {
-    base64::decode(&message.body).unwrap_or_else(|| message.body.clone().into_bytes())
+/// The sealed bytes of a message; none if its body is no base64, which an honest server takes from nobody.
+pub(super) fn sealed(message: &Received) -> Option<Vec<u8>> {
+    base64::decode(&message.body)
 }
 
-/// The transcript up to a message.
+/// The transcript up to a message: over its sealed bytes, or over what stands in their place.
 pub(super) fn transcript_after(
     before: Transcript,
     message: &Received,
-    sealed: &[u8],
+    sealed: Option<&[u8]>,
 ) -> Transcript {
-    transcript::next(before, message.device, message.client_id, sealed)
+    let body = sealed.unwrap_or(message.body.as_bytes());
+    transcript::next(before, message.device, message.client_id, body)
 }
 
 impl Turn<'_> {
@@ -143,7 +143,7 @@ impl Turn<'_> {
                 seq: held.message.seq,
                 device: held.message.device,
                 client_id: held.message.client_id,
-                sealed: &sealed,
+                sealed: sealed.as_deref(),
             };
             let read = log_read.is_some_and(|asked| held.stamp <= asked);
             let verdict = accept::judge(claim, channel, self.context, read);
@@ -152,7 +152,7 @@ impl Turn<'_> {
                 self.want_log();
                 return;
             };
-            let transcript = transcript_after(end.transcript, &held.message, &sealed);
+            let transcript = transcript_after(end.transcript, &held.message, sealed.as_deref());
             let Some(held) = channel.held.remove(&end.seq.next()) else {
                 return;
             };
