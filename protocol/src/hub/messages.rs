@@ -141,8 +141,10 @@ impl Hub {
                 duplicate,
             }) => {
                 self.acknowledge(&sending, message_id, seq, sent_at);
-                if self.is_news(sending.channel, seq, duplicate) {
-                    self.fan_out(sending, message_id, seq, sent_at);
+                match (self.is_news(sending.channel, seq, duplicate), duplicate) {
+                    (true, false) => self.fan_out(sending, message_id, seq, sent_at),
+                    (true, true) => self.announce_kept(sending.channel, seq),
+                    (false, _) => {}
                 }
                 return;
             }
@@ -189,6 +191,22 @@ impl Hub {
         }
     }
 
+    /// Tells readers of a message that was kept unheard: to be fetched, since its repetition may be sealed anew, and
+    /// what counts is what is kept.
+    fn announce_kept(&mut self, channel: ChannelId, seq: Seq) {
+        let channels = [(channel, seq)].into();
+        let to = self.readers(channel);
+        self.send(to, &ServerEvent::Lagged { channels });
+    }
+
+    /// The greeted connections that may read a channel.
+    fn readers(&self, channel: ChannelId) -> Vec<ConnId> {
+        let of_log = self.members.knows_channel(channel);
+        self.connections.select(|it| {
+            it.is_greeted() && (!of_log || self.members.may_use(it.caller.device, channel))
+        })
+    }
+
     fn fan_out(&mut self, sending: Sending, message_id: MessageId, seq: Seq, at: UnixMillis) {
         let channel = sending.channel;
         let numbered = Numbered {
@@ -205,17 +223,14 @@ impl Hub {
             sent_at: at.to_string(),
             numbered: Some(numbered),
         };
-        let of_log = self.members.knows_channel(channel);
-        let greeted = self.connections.select(|it| {
-            it.is_greeted() && (!of_log || self.members.may_use(it.caller.device, channel))
-        });
+        let greeted = self.readers(channel);
         self.send_to_readers(
             greeted,
             ServerEvent::MessageNew(message.clone()),
             seq,
             channel,
         );
-        if !of_log {
+        if !self.members.knows_channel(channel) {
             message.numbered = None;
             let others = self.connections.select(|it| !it.is_greeted());
             self.send_to_readers(others, ServerEvent::MessageNew(message), seq, channel);
