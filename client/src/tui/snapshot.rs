@@ -97,8 +97,8 @@ pub struct Message {
     pub seq: Option<Seq>,
     /// Its sender's name for it.
     pub client_id: ClientId,
-    /// Who wrote it.
-    pub sender: UserId,
+    /// Who wrote it; none if the log does not know the device.
+    pub sender: Option<UserId>,
     /// The writer's name, if it is known and verified.
     pub sender_name: Option<String>,
     /// What it says.
@@ -137,9 +137,11 @@ impl Message {
     /// The writer's name, or else the start of its id.
     #[must_use]
     pub fn sender_label(&self) -> String {
-        self.sender_name
-            .clone()
-            .unwrap_or_else(|| short(&self.sender))
+        match (&self.sender_name, &self.sender) {
+            (Some(name), _) => name.clone(),
+            (None, Some(sender)) => short(sender),
+            (None, None) => "nobody known".to_owned(),
+        }
     }
 }
 
@@ -199,7 +201,7 @@ impl From<&MessageView<'_>> for Message {
             seq: view.seq,
             client_id: view.client_id,
             // A device that the log does not know is called by its own id.
-            sender: view.sender.unwrap_or(UserId(view.device.0)),
+            sender: view.sender,
             sender_name: view.sender_name.and_then(clean_name),
             content: Content::from(view.body),
             sent_at: view.sent_at,

@@ -99,7 +99,7 @@ pub(super) fn message(seq: u64, sender: UserId, text: &str) -> Message {
     Message {
         seq: Some(Seq(seq)),
         client_id: ClientId(id),
-        sender,
+        sender: Some(sender),
         sender_name: Some(if sender == ANN { "ann" } else { "bob" }.to_owned()),
         content: Content::Text(text.to_owned()),
         sent_at: UnixMillis(EVENING + seq * MINUTE),

@@ -219,7 +219,7 @@ impl Rows<'_> {
 
     /// Time, name and text, with the lines after the first one indented.
     fn text_rows(&self, message: &Message, rows: &mut Vec<Line<'static>>) {
-        let own = Some(message.sender) == self.me;
+        let own = message.sender.is_some() && message.sender == self.me;
         let time = match message.seq {
             Some(_) => self.clock.time(message.sent_at),
             None => "[  …  ]".to_owned(),

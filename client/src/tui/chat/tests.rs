@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use dialtone_protocol::client::{Access, ConnectionState, History};
 use dialtone_protocol::ids::Seq;
+use dialtone_protocol::limits::MAX_TEXT_BYTES;
 
 use crate::tui::editor::Edit;
 use crate::tui::msg::{ChatMsg, Effect, Msg, OverlayMsg, Scroll};
@@ -63,7 +64,7 @@ fn a_text_that_was_not_taken_comes_back_before_what_was_typed_since() {
 #[test]
 fn a_text_that_is_too_long_stays_and_says_so() {
     let mut bench = Bench::chat(80, 24);
-    let long = "x".repeat(super::update::MAX_TEXT_BYTES + 1);
+    let long = "x".repeat(MAX_TEXT_BYTES + 1);
     assert_eq!(bench.enter(&long), []);
     assert_eq!(bench.rows_with("✗ too long"), 1);
     assert!(

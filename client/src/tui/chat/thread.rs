@@ -167,7 +167,7 @@ impl Thread {
     fn place_divider(&mut self, me: Option<UserId>) {
         let mut left = self.unread;
         for (index, message) in self.messages.iter().enumerate().rev() {
-            if message.seq.is_some() && Some(message.sender) != me {
+            if message.seq.is_some() && message.sender != me {
                 left -= 1;
             }
             if left == 0 {

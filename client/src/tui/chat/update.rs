@@ -2,6 +2,7 @@
 
 use dialtone_protocol::client::ConnectionState;
 use dialtone_protocol::ids::ChannelId;
+use dialtone_protocol::limits::MAX_TEXT_BYTES;
 
 use super::command::{Draft, parse};
 use super::layout::draft_columns;
@@ -13,9 +14,6 @@ use crate::tui::msg::{ChatMsg, Effect, Scroll};
 use crate::tui::port::{Request, Update};
 use crate::tui::snapshot::Channel;
 use crate::tui::theme::{Role, Theme};
-
-/// The longest text that fits into one message, in bytes.
-pub(super) const MAX_TEXT_BYTES: usize = 8192;
 
 impl Chat {
     /// Takes in a key.

@@ -1,13 +1,13 @@
 //! The rows above and below the messages that say who, where and how things stand.
 
 use dialtone_protocol::client::{ConnectionState, Standing};
+use dialtone_protocol::limits::MAX_TEXT_BYTES;
 use tuirealm::ratatui::text::Line;
 
 use crate::tui::chat::Chat;
 use crate::tui::chat::commands::channel_marks;
 use crate::tui::chat::overlay::Overlay;
 use crate::tui::chat::thread::Position;
-use crate::tui::chat::update::MAX_TEXT_BYTES;
 use crate::tui::picture::{Row, rule};
 use crate::tui::snapshot::{Channel, short};
 use crate::tui::text::width;
@@ -138,7 +138,9 @@ impl Chat {
     }
 
     fn hint(&self) -> &'static str {
-        if self.active.is_none() {
+        if self.channels.is_empty() && self.profile.admin {
+            "f1 help · there is no channel yet: /channel create NAME"
+        } else if self.active.is_none() {
             "f1 help · no channel is open: ctrl+up ctrl+down, then enter"
         } else if self
             .channel()
