@@ -87,11 +87,9 @@ impl Client {
             self.chores.done(Chore::Append);
             return;
         };
-        if let Wish::Invite(invite) = &wish {
-            if invite.token.is_none() {
-                self.call(Purpose::InviteToken, &Request::CreateInvite);
-                return;
-            }
+        if matches!(&wish, Wish::Invite(invite) if invite.token.is_none()) {
+            self.call(Purpose::InviteToken, &Request::CreateInvite);
+            return;
         }
         match self.compose(&wish) {
             Ok(composed) => {
@@ -262,14 +260,13 @@ impl Client {
 
     /// The answer to the request for an invite's token.
     pub(super) fn token_answered(&mut self, result: Result<HttpAnswer<'_>, LinkFailure>) {
-        let first = self
-            .intents
-            .queue
-            .iter_mut()
-            .find_map(|(number, wish)| match wish {
-                Wish::Invite(invite) if invite.token.is_none() => Some((*number, invite)),
-                _ => None,
-            });
+        let mut wishes = self.intents.queue.iter_mut();
+        let first = wishes.find_map(|(number, wish)| {
+            let Wish::Invite(invite) = wish else {
+                return None;
+            };
+            invite.token.is_none().then_some((*number, invite))
+        });
         let Some((number, invite)) = first else {
             self.chores.done(Chore::Append);
             return;

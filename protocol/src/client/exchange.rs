@@ -1,6 +1,5 @@
 //! What the sub-machines want from the server, and what the server answers to it.
 
-use alloc::collections::BTreeMap;
 use alloc::string::ToString;
 use alloc::vec::Vec;
 
@@ -11,18 +10,13 @@ use super::calls::Purpose;
 use super::chores::Chore;
 use super::event::{Event, Warning};
 use super::facts::{Facts, key_context};
-use super::intent::Wish;
 use super::io::{HttpAnswer, LinkFailure, Transmit};
 use super::records::Table;
 use crate::chat;
-use crate::crypto::envelope::{self, KeyRecord, Recipient};
-use crate::ids::{Epoch, GroupId, RecipientId};
 use crate::keys;
-use crate::limits;
 use crate::machine::Machine;
 use crate::session::State;
 use crate::wire::cbor;
-use crate::wire::chain::{Envelopes, OwedKey, SealedEnvelope};
 use crate::wire::frame::{ClientFrame, SendMessage};
 use crate::wire::request::{HistoryRange, Request};
 
@@ -147,7 +141,7 @@ impl Client {
         }
     }
 
-    fn names_changed(&mut self) {
+    pub(super) fn names_changed(&mut self) {
         self.out.event_once(Event::ChannelsChanged);
         self.out.event_once(Event::MembersChanged);
     }
@@ -155,121 +149,6 @@ impl Client {
     fn persist_cursors(&mut self) {
         self.out
             .put_cbor(Table::Cursors, super::restore::CURSORS_KEY, &self.cursors);
-    }
-
-    /// Seals what is owed. What this device does not hold, or the log does not allow any more, is left out.
-    fn seal_owed(&mut self, owed: Vec<OwedKey>) {
-        let Some(community) = self.log.chain().community() else {
-            return;
-        };
-        let mut parcels: BTreeMap<RecipientId, Vec<KeyRecord>> = BTreeMap::new();
-        for OwedKey {
-            recipient,
-            group,
-            epoch,
-        } in owed
-        {
-            if let Some(key) = self.keys.get(group, epoch).cloned() {
-                parcels
-                    .entry(recipient)
-                    .or_default()
-                    .push(KeyRecord { group, epoch, key });
-            }
-        }
-        for (id, records) in parcels {
-            let Some(dh) = self.dh_of(id) else { continue };
-            let to = Recipient { id, dh };
-            for some in records.chunks(limits::MAX_ENVELOPE_KEYS) {
-                let secret = &self.account.secret;
-                if let Ok(bytes) = envelope::seal(&community, &to, some, secret, &mut self.entropy)
-                {
-                    self.parcels.push(SealedEnvelope {
-                        recipient: id,
-                        bytes,
-                    });
-                }
-            }
-        }
-        if !self.parcels.is_empty() {
-            self.chores.want(Chore::PostEnvelopes);
-        }
-    }
-
-    fn dh_of(&self, recipient: RecipientId) -> Option<crate::crypto::DhPublic> {
-        let chain = self.log.chain();
-        match recipient {
-            RecipientId::Device(device) => chain.device(device).map(|it| it.record.dh),
-            RecipientId::Invite(invite) => chain.invite(invite).map(|it| it.dh),
-        }
-    }
-
-    fn post_envelopes(&mut self) {
-        let envelopes = core::mem::take(&mut self.parcels);
-        if envelopes.is_empty() {
-            self.chores.done(Chore::PostEnvelopes);
-            return;
-        }
-        // If the answer is lost, who still lacks a key asks again.
-        let request = Request::PostEnvelopes(Envelopes(envelopes));
-        self.call(Purpose::Chore(Chore::PostEnvelopes), &request);
-    }
-
-    /// Carries out what the machine of the keys wants. Answers whether it wanted anything.
-    pub(super) fn drain_keys(&mut self) -> bool {
-        let mut moved = false;
-        while let Some(output) = self.keys.poll_output() {
-            moved = true;
-            match output {
-                keys::Output::Ask { group, epoch } => {
-                    self.frame(&ClientFrame::KeyRequest { group, epoch });
-                }
-                keys::Output::Broken { user } => self.out.warn(Warning::BrokenRotations { user }),
-                keys::Output::Held(record) => self.key_came(&record),
-                keys::Output::Post(owed) => self.seal_owed(owed),
-                keys::Output::Refused { poster, reason } => {
-                    self.out.warn(Warning::BadEnvelope {
-                        poster,
-                        reason: reason.to_string(),
-                    });
-                }
-                keys::Output::Rotate(group) => self.rotate(group),
-                keys::Output::WantLog => self.chores.want(Chore::Log),
-            }
-        }
-        if core::mem::take(&mut self.fetched) {
-            if let Some(context) = key_context(&self.account, &self.log) {
-                let _ = self
-                    .keys
-                    .handle_input(keys::Input::Fetched { context }, self.now);
-                moved = true;
-            }
-        }
-        moved
-    }
-
-    fn key_came(&mut self, record: &KeyRecord) {
-        let (group, epoch) = (record.group, record.epoch);
-        let key = cbor::encode(&(group, epoch));
-        self.out
-            .put(Table::Keys, key, record.key.secret().expose().to_vec());
-        self.tell_chat(chat::Input::KeyArrived { group, epoch });
-        if self
-            .names
-            .reopen(self.log.chain(), &self.keys, &mut self.out)
-        {
-            self.names_changed();
-        }
-        self.tell_joined();
-    }
-
-    fn rotate(&mut self, group: GroupId) {
-        let newest = self
-            .log
-            .chain()
-            .group(group)
-            .and_then(crate::sigchain::Group::epoch);
-        let epoch = newest.map_or(Epoch(0), Epoch::next);
-        self.wish(Wish::Rotate { group, epoch });
     }
 
     /// Tells chat what happened, if this account is one that it can judge for.

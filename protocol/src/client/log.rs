@@ -149,15 +149,17 @@ impl Log {
 }
 
 fn broken(index: u64, error: &Invalid) -> Broken {
-    match error {
-        Invalid::Decode(DecodeError::NeedsNewer(_)) => Broken::Ends(Warning::NeedsNewer { index }),
-        // The entry belongs to another log than the one that is known here.
-        Invalid::WrongCommunity | Invalid::WrongPrevious | Invalid::SecondGenesis => {
-            Broken::Other(Warning::OtherLog { index })
-        }
-        error => Broken::Ends(Warning::InvalidEntry {
-            index,
-            reason: error.to_string(),
-        }),
+    // The entry belongs to another log than the one that is known here.
+    let elsewhere = matches!(
+        error,
+        Invalid::WrongCommunity | Invalid::WrongPrevious | Invalid::SecondGenesis
+    );
+    if elsewhere {
+        Broken::Other(Warning::OtherLog { index })
+    } else if matches!(error, Invalid::Decode(DecodeError::NeedsNewer(_))) {
+        Broken::Ends(Warning::NeedsNewer { index })
+    } else {
+        let reason = error.to_string();
+        Broken::Ends(Warning::InvalidEntry { index, reason })
     }
 }

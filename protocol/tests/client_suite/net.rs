@@ -56,6 +56,8 @@ pub(crate) struct Net {
     pub(crate) tamper: Option<Tamper>,
     /// Requests whose answer is lost though they were carried out.
     pub(crate) loses: Option<fn(&Request) -> bool>,
+    /// Every request that a client made.
+    pub(crate) requests: Vec<(usize, Request)>,
     asked: BTreeMap<RequestId, Asked>,
     conns: BTreeMap<ConnId, usize>,
     host: VecDeque<Response>,
@@ -78,6 +80,7 @@ impl Net {
             peers: Vec::new(),
             tamper: None,
             loses: None,
+            requests: Vec::new(),
             asked: BTreeMap::new(),
             conns: BTreeMap::new(),
             host: VecDeque::new(),
@@ -163,6 +166,25 @@ impl Net {
         self.wait(2);
     }
 
+    /// Connects a client that may die of it.
+    pub(crate) fn connect_if_alive(&mut self, peer: usize) {
+        self.run();
+        let now = self.now;
+        if let Some(client) = &mut self.peers[peer].client {
+            client.connect(now);
+        }
+        self.run();
+        self.wait(5);
+    }
+
+    /// All records of a client.
+    pub(crate) fn disk(&self, peer: usize) -> Vec<(Table, Vec<u8>, Vec<u8>)> {
+        let records = self.peers[peer].disk.clone().into_iter();
+        records
+            .map(|((table, key), value)| (table, key, value))
+            .collect()
+    }
+
     /// The client leaves in good order.
     pub(crate) fn leave(&mut self, peer: usize) {
         let now = self.now;
@@ -176,8 +198,7 @@ impl Net {
     pub(crate) fn restart(&mut self, peer: usize) {
         self.kill(peer);
         self.peers[peer].dies_after = None;
-        let records = self.peers[peer].disk.clone().into_iter();
-        let records = records.map(|((table, key), value)| (table, key, value));
+        let records = self.disk(peer);
         let seed = [0x40 + u8::try_from(self.last % 64).unwrap(); 32];
         let client = Client::restore(seed, records, self.now, self.unix()).unwrap();
         self.peers[peer].client = Some(client);
@@ -430,6 +451,7 @@ impl Net {
         let target = call.path_and_query.as_str();
         let (path, query) = target.split_once('?').unwrap_or((target, ""));
         let request = Request::parse(call.method.as_str(), path, query, &call.body).unwrap();
+        self.requests.push((peer, request.clone()));
         let id = self.next_request(Asked::Call {
             peer,
             id,
@@ -481,7 +503,7 @@ impl Net {
         let _ = self.hub.handle_input(input, self.now);
     }
 
-    fn tell(&mut self, peer: usize, input: Input<'_>) {
+    pub(crate) fn tell(&mut self, peer: usize, input: Input<'_>) {
         let now = self.now;
         if let Some(client) = &mut self.peers[peer].client {
             let _ = client.handle_input(input, now);
