@@ -8,6 +8,7 @@
 )]
 
 mod channels;
+mod contract;
 mod crash;
 mod evil;
 mod join;
