@@ -60,43 +60,51 @@ impl<B: Backend> SqlStore<B> {
     }
 
     /// Carries out all of `ops` in one transaction.
-    async fn write_together(&self, ops: Vec<Op>) -> Result<Vec<Answer>, SqlError> {
-        let mut writing = self.backend.begin().await?;
+    async fn write_together(&self, ops: Vec<Op>) -> Result<Vec<Answer>, Failure> {
+        let mut writing = self.backend.begin().await.map_err(Failure::Database)?;
         let mut answers = Vec::with_capacity(ops.len());
         for op in ops {
-            answers.push(apply(&mut writing, &self.rest, op).await?);
+            let answer = apply(&mut writing, &self.rest, op).await;
+            answers.push(answer.map_err(Failure::Op)?);
         }
-        self.backend.commit(writing).await?;
+        let committed = self.backend.commit(writing).await;
+        committed.map_err(Failure::Database)?;
         Ok(answers)
     }
+}
 
-    async fn write_one(&self, op: Op) -> Result<Answer, StoreError> {
-        let answers = self.write_together(vec![op]).await.map_err(|failure| {
-            // The text of a database's error can quote values; they are hashes and ciphertext.
-            error!(%failure, "a write failed");
-            StoreError::from(&failure)
-        })?;
-        answers.into_iter().next().ok_or(StoreError::Unavailable)
-    }
+/// Why a transaction failed.
+enum Failure {
+    /// It could not be begun, or nobody knows whether it was committed: others will fare no better.
+    Database(SqlError),
+    /// One of its operations failed.
+    Op(SqlError),
 }
 
 impl<B: Backend> Store for SqlStore<B> {
     fn write(&self, ops: Vec<Op>) -> BoxFuture<'_, Vec<Result<Answer, StoreError>>> {
         Box::pin(async move {
-            // One operation that fails must not take the others with it.
-            let failed = match ops.len() {
-                0 | 1 => ops,
-                _ => match self.write_together(ops.clone()).await {
+            let all = ops.len();
+            if all > 1 {
+                match self.write_together(ops.clone()).await {
                     Ok(answers) => return answers.into_iter().map(Ok).collect(),
-                    Err(failure) => {
+                    Err(Failure::Database(failure)) => return vec![Err(failed(&failure)); all],
+                    Err(Failure::Op(failure)) => {
                         warn!(%failure, "a group of writes failed; trying them one by one");
-                        ops
                     }
-                },
-            };
-            let mut answers = Vec::with_capacity(failed.len());
-            for op in failed {
-                answers.push(self.write_one(op).await);
+                }
+            }
+            // One operation that fails must not take the others with it.
+            let mut answers = Vec::with_capacity(all);
+            for op in ops {
+                match self.write_together(vec![op]).await {
+                    Ok(answer) => answers.extend(answer.into_iter().map(Ok)),
+                    Err(Failure::Op(failure)) => answers.push(Err(failed(&failure))),
+                    Err(Failure::Database(failure)) => {
+                        answers.resize(all, Err(failed(&failure)));
+                        break;
+                    }
+                }
             }
             answers
         })
@@ -118,4 +126,10 @@ impl<B: Backend> Store for SqlStore<B> {
     fn close(&self) -> BoxFuture<'_, ()> {
         Box::pin(self.backend.close())
     }
+}
+
+fn failed(failure: &SqlError) -> StoreError {
+    // The text of a database's error can quote values; they are hashes and ciphertext.
+    error!(%failure, "a write failed");
+    StoreError::from(failure)
 }
