@@ -37,7 +37,10 @@ session!(
 impl Postgres {
     pub(super) async fn open(url: &str) -> Result<Self, OpenError> {
         let options: PgConnectOptions = url.parse().map_err(SqlError::from)?;
-        let options = options.application_name("dialtone-server");
+        let options = options
+            .application_name("dialtone-server")
+            // An ack promises that the message survives a loss of power, whatever the database's default is.
+            .options([("synchronous_commit", "on")]);
         let writer = PgPoolOptions::new()
             .max_connections(1)
             .acquire_timeout(ACQUIRE_TIMEOUT)
