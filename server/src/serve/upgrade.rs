@@ -45,6 +45,15 @@ pub(super) async fn serve<R: Runtime>(
         Ok(call) => call,
         Err(refusal) => return http::respond(refusal),
     };
+    let checked = check(headers);
+    let call = match &checked {
+        Ok(_) => call,
+        // Refused after its authorisation was checked, and without a permission that would never be used.
+        Err(refusal) => Request::Malformed {
+            route: Route::WebSocket,
+            refusal: refusal.clone(),
+        },
+    };
     let auth = header("authorization");
     let from = Some(peer.ip().to_canonical());
     let session = match gate.hub.ask(call, auth, None, from).await {
@@ -52,7 +61,7 @@ pub(super) async fn serve<R: Runtime>(
         Some(Reply::Respond(response)) => return http::respond(response),
         None => return http::respond(Response::error(503, "the server stops")),
     };
-    let accept = match check(request.headers()) {
+    let accept = match checked {
         Ok(accept) => accept,
         Err(refusal) => return http::respond(refusal),
     };
