@@ -1,6 +1,7 @@
 //! The one task that owns the hub: what happened goes in, what is to be done comes out.
 
 use std::collections::HashMap;
+use std::mem;
 use std::net::IpAddr;
 use std::pin::pin;
 use std::sync::Arc;
@@ -28,6 +29,9 @@ const QUEUE: usize = 1024;
 /// How often the hub hears what the wall clock says: it may be set while the server runs.
 const WALL_CLOCK_EVERY: Duration = Duration::from_secs(30);
 
+/// Events that are taken in before what came of them is sent: a connection is woken once for all of it.
+const AT_A_TIME: usize = 64;
+
 /// Something that happened.
 #[derive(Debug)]
 pub(crate) enum Event {
@@ -35,7 +39,7 @@ pub(crate) enum Event {
     Connected {
         conn: ConnId,
         session: SessionKey,
-        outgoing: Sender<Outgoing>,
+        outgoing: Sender<Vec<Outgoing>>,
     },
     /// The server has stopped: nothing else happens.
     End,
@@ -56,10 +60,8 @@ pub(crate) enum Event {
     },
     /// The server stops: say goodbye to every connection.
     Stop,
-    Stored {
-        id: OpId,
-        result: Result<Answer, StoreError>,
-    },
+    /// Operations were carried out: a group of writes together, so that what follows from them goes out together.
+    Stored(Vec<(OpId, Result<Answer, StoreError>)>),
     Worked {
         id: WorkId,
         result: WorkAnswer,
@@ -81,6 +83,12 @@ pub(crate) enum Outgoing {
     Close { code: u16, reason: &'static str },
     Frame(Utf8Bytes),
 }
+
+/// What every connection is told when the server stops.
+const GOODBYE: Outgoing = Outgoing::Close {
+    code: 1001,
+    reason: "the server stops",
+};
 
 /// The way to the hub.
 #[derive(Clone, Debug)]
@@ -123,7 +131,8 @@ impl HubHandle {
 /// Where the hub's outputs go.
 #[derive(Debug)]
 pub(crate) struct Outlets {
-    pub(crate) store: Sender<(OpId, Op)>,
+    pub(crate) reads: Sender<(OpId, Op)>,
+    pub(crate) writes: Sender<(OpId, Op)>,
     pub(crate) work: Sender<(WorkId, Work)>,
     /// Told once, when requests are served.
     pub(crate) ready: Sender<()>,
@@ -142,8 +151,10 @@ pub(crate) async fn drive<R: Runtime>(
         hub,
         outlets,
         connections: HashMap::new(),
+        unsent: Vec::new(),
         requests: HashMap::new(),
         last_request: 0,
+        stopping: false,
         ended: false,
     };
     driver.take(Input::Started, runtime.now());
@@ -154,13 +165,15 @@ pub(crate) async fn drive<R: Runtime>(
         let wake = deadline.map_or(wall_clock_at, |deadline| deadline.min(wall_clock_at));
         match select(pin!(queue.recv()), pin!(runtime.sleep_until(wake))).await {
             Either::Left((Ok(event), _)) => {
-                driver.happened(event, runtime.now());
-                driver.carry_out()?;
-                // What is there already needs no timer.
-                while let Ok(event) = queue.try_recv() {
-                    driver.happened(event, runtime.now());
-                    driver.carry_out()?;
+                driver.happened(event, runtime.now())?;
+                // What is there already needs no timer, but a flood must not keep the clocks from being read.
+                for _ in 1..AT_A_TIME {
+                    let Ok(event) = queue.try_recv() else {
+                        break;
+                    };
+                    driver.happened(event, runtime.now())?;
                 }
+                driver.send_off();
             }
             Either::Left((Err(_), _)) => return Ok(()),
             Either::Right(_) => {}
@@ -173,6 +186,7 @@ pub(crate) async fn drive<R: Runtime>(
         if driver.hub.poll_timeout().is_some_and(|at| at <= now) {
             driver.hub.handle_timeout(now);
             driver.carry_out()?;
+            driver.send_off();
         }
     }
     Ok(())
@@ -181,14 +195,25 @@ pub(crate) async fn drive<R: Runtime>(
 struct Driver {
     hub: Hub,
     outlets: Outlets,
-    connections: HashMap<ConnId, Sender<Outgoing>>,
+    connections: HashMap<ConnId, Link>,
+    /// Connections for which something waits.
+    unsent: Vec<ConnId>,
     requests: HashMap<RequestId, Sender<Reply>>,
     last_request: u64,
+    stopping: bool,
     ended: bool,
 }
 
+/// The way to a connection.
+struct Link {
+    outgoing: Sender<Vec<Outgoing>>,
+    /// What is handed over with [`Driver::send_off`].
+    waiting: Vec<Outgoing>,
+}
+
 impl Driver {
-    fn happened(&mut self, event: Event, now: Instant) {
+    /// Takes an event in, and does what comes of it.
+    fn happened(&mut self, event: Event, now: Instant) -> Result<(), HubFailure> {
         match event {
             Event::Closed(conn) => {
                 self.connections.remove(&conn);
@@ -201,8 +226,12 @@ impl Driver {
                 outgoing,
             } => {
                 self.outlets.metrics.connections.inc();
-                self.connections.insert(conn, outgoing);
+                let waiting = Vec::new();
+                self.connections.insert(conn, Link { outgoing, waiting });
                 self.take(Input::Connected { conn, session }, now);
+                if self.stopping {
+                    self.send(conn, GOODBYE);
+                }
             }
             Event::End => self.ended = true,
             Event::Flushed { conn, bytes } => self.take(Input::Flushed { conn, bytes }, now),
@@ -211,7 +240,7 @@ impl Driver {
                     Message::Text(text) => text.as_bytes(),
                     Message::Binary(bytes) => bytes,
                     // The socket keeps the rest to itself.
-                    _ => return,
+                    _ => return Ok(()),
                 };
                 self.take(Input::Frame { conn, bytes }, now);
             }
@@ -235,25 +264,27 @@ impl Driver {
                 self.take(request, now);
             }
             Event::Stop => {
-                for outgoing in self.connections.values() {
-                    let goodbye = Outgoing::Close {
-                        code: 1001,
-                        reason: "the server stops",
-                    };
-                    send(outgoing, goodbye);
+                self.stopping = true;
+                let all: Vec<ConnId> = self.connections.keys().copied().collect();
+                for conn in all {
+                    self.send(conn, GOODBYE);
                 }
             }
-            Event::Stored { id, result } => {
-                if let Ok(Answer::Appended {
-                    duplicate: false, ..
-                }) = result
-                {
-                    self.outlets.metrics.messages.inc();
+            Event::Stored(answers) => {
+                for (id, result) in answers {
+                    if let Ok(Answer::Appended {
+                        duplicate: false, ..
+                    }) = result
+                    {
+                        self.outlets.metrics.messages.inc();
+                    }
+                    self.take(Input::Stored { id, result }, now);
+                    self.carry_out()?;
                 }
-                self.take(Input::Stored { id, result }, now);
             }
             Event::Worked { id, result } => self.take(Input::Worked { id, result }, now),
         }
+        self.carry_out()
     }
 
     fn take(&mut self, input: Input<'_>, now: Instant) {
@@ -269,17 +300,18 @@ impl Driver {
             match output {
                 Output::Accept { id, session } => self.reply(id, Reply::Accept(session)),
                 Output::Close { conn, code, reason } => {
-                    if let Some(outgoing) = self.connections.get(&conn) {
-                        send(outgoing, Outgoing::Close { code, reason });
-                    }
+                    self.send(conn, Outgoing::Close { code, reason });
                 }
                 Output::Failed(failure) => return Err(failure),
                 Output::Log(event) => log(event),
-                Output::Ready => send(&self.outlets.ready, ()),
+                Output::Ready => hand_over(&self.outlets.ready, ()),
                 Output::Respond { id, response } => self.reply(id, Reply::Respond(response)),
                 Output::Send { to, frame } => self.fan_out(&to, &frame),
-                Output::Store { id, op } => send(&self.outlets.store, (id, op)),
-                Output::Work { id, work } => send(&self.outlets.work, (id, work)),
+                Output::Store { id, op } if op.is_write() => {
+                    hand_over(&self.outlets.writes, (id, op));
+                }
+                Output::Store { id, op } => hand_over(&self.outlets.reads, (id, op)),
+                Output::Work { id, work } => hand_over(&self.outlets.work, (id, work)),
                 _ => error!("the hub wants something that this server does not know"),
             }
         }
@@ -288,24 +320,41 @@ impl Driver {
 
     fn reply(&mut self, id: RequestId, reply: Reply) {
         if let Some(waiting) = self.requests.remove(&id) {
-            send(&waiting, reply);
+            hand_over(&waiting, reply);
         }
     }
 
     /// Copies the frame once; its receivers share it.
-    fn fan_out(&self, to: &[ConnId], frame: &str) {
+    fn fan_out(&mut self, to: &[ConnId], frame: &str) {
         let frame = Utf8Bytes::from(frame);
         for conn in to {
-            if let Some(outgoing) = self.connections.get(conn) {
-                send(outgoing, Outgoing::Frame(frame.clone()));
-            }
+            self.send(*conn, Outgoing::Frame(frame.clone()));
         }
         self.outlets.metrics.deliveries.inc_by(to.len() as u64);
+    }
+
+    /// Keeps something for a connection until the next [`Self::send_off`].
+    fn send(&mut self, conn: ConnId, outgoing: Outgoing) {
+        if let Some(link) = self.connections.get_mut(&conn) {
+            if link.waiting.is_empty() {
+                self.unsent.push(conn);
+            }
+            link.waiting.push(outgoing);
+        }
+    }
+
+    /// Hands over to each connection all that waits for it.
+    fn send_off(&mut self) {
+        for conn in self.unsent.drain(..) {
+            if let Some(link) = self.connections.get_mut(&conn) {
+                hand_over(&link.outgoing, mem::take(&mut link.waiting));
+            }
+        }
     }
 }
 
 /// Puts something into a queue that always has room. Nobody waits for it any more when the receiver is gone.
-fn send<T>(to: &Sender<T>, what: T) {
+fn hand_over<T>(to: &Sender<T>, what: T) {
     if to.try_send(what).is_err() {
         debug!("a receiver is gone");
     }

@@ -1,7 +1,7 @@
 //! The driver loops of the server, generic over the runtime.
 //!
 //! ```text
-//! accept -> (TLS) -> hyper -> tide -> hub task <-> store task, work tasks
+//! accept -> (TLS) -> hyper -> tide -> hub task <-> write task, read tasks, work tasks
 //!                      |                 |
 //!                      +-- /ws ------> socket
 //! ```
@@ -194,23 +194,25 @@ impl Running {
         metrics: &Arc<Metrics>,
     ) -> (Self, Receiver<()>) {
         let (handle, queue) = HubHandle::new();
-        let (to_store, operations) = async_channel::unbounded();
+        let (to_read, reads) = async_channel::unbounded();
+        let (to_write, writes) = async_channel::unbounded();
         let (to_work, works) = async_channel::unbounded();
         let (is_ready, ready) = async_channel::bounded(1);
         let (fails, failure) = async_channel::bounded(1);
         let (writing, written) = async_channel::bounded(1);
 
-        let store = storing::store(
+        let write = storing::write(
             runtime.clone(),
             Arc::clone(&setup.store),
-            operations,
+            writes,
             handle.clone(),
             Arc::clone(metrics),
         );
         runtime.spawn(async move {
-            store.await;
+            write.await;
             drop(writing);
         });
+        storing::read(runtime, &setup.store, &reads, &handle, metrics);
         storing::work(runtime, setup.cores, &works, &handle);
 
         let engine = Hub::new(
@@ -220,7 +222,8 @@ impl Running {
             runtime.unix_millis(),
         );
         let outlets = Outlets {
-            store: to_store,
+            reads: to_read,
+            writes: to_write,
             work: to_work,
             ready: is_ready,
             metrics: Arc::clone(metrics),

@@ -1,6 +1,7 @@
 //! One WebSocket: frames in, frames out, and a pulse.
 
 use std::future::pending;
+use std::mem;
 use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -11,6 +12,7 @@ use async_tungstenite::tungstenite::protocol::CloseFrame;
 use async_tungstenite::tungstenite::{Error, Message};
 use async_tungstenite::{WebSocketReceiver, WebSocketSender, WebSocketStream};
 use dialtone_protocol::hub::{ConnId, SessionKey};
+use dialtone_protocol::limits;
 use dialtone_protocol::runtime::Runtime;
 use dialtone_protocol::time::Instant;
 use futures_util::future::{Either, select};
@@ -32,6 +34,10 @@ const CLOSE_WAIT: Duration = Duration::from_secs(2);
 
 /// Bytes of frames after which a flush is due even if more frames wait.
 const FLUSH_AFTER: usize = 64 << 10;
+
+/// Bytes of sent frames after which the hub hears of them. It must not hear of every frame of every connection, and
+/// what it does not hear of is a small part of what it lets a connection queue.
+const REPORT_AFTER: usize = limits::QUEUE_BUDGET / 16;
 
 /// Serves a connection until it ends.
 pub(super) async fn run<R: Runtime>(
@@ -65,7 +71,7 @@ pub(super) async fn run<R: Runtime>(
 async fn read<R: Runtime>(
     conn: ConnId,
     mut receiver: WebSocketReceiver<Stream<R>>,
-    outgoing: Sender<Outgoing>,
+    outgoing: Sender<Vec<Outgoing>>,
     hub: &HubHandle,
     pulse: &Pulse<R>,
 ) {
@@ -83,7 +89,7 @@ async fn read<R: Runtime>(
                     code: 1009,
                     reason: "message too large",
                 };
-                if outgoing.try_send(goodbye).is_ok() {
+                if outgoing.try_send(vec![goodbye]).is_ok() {
                     // The writer ends this connection.
                     return pending().await;
                 }
@@ -97,10 +103,11 @@ async fn read<R: Runtime>(
 async fn write<R: Runtime>(
     conn: ConnId,
     mut sender: WebSocketSender<Stream<R>>,
-    queue: Receiver<Outgoing>,
+    queue: Receiver<Vec<Outgoing>>,
     hub: &HubHandle,
     pulse: &Pulse<R>,
 ) {
+    let mut unreported = 0;
     let mut beat = Beat::new(pulse.runtime.now());
     let mut timer = Box::pin(pulse.runtime.sleep_until(beat.at));
     loop {
@@ -124,7 +131,9 @@ async fn write<R: Runtime>(
         };
         match sent {
             Ok(Sent { bytes, closed }) => {
-                if bytes > 0 {
+                unreported += bytes;
+                if unreported >= REPORT_AFTER {
+                    let bytes = mem::take(&mut unreported);
                     hub.tell(Event::Flushed { conn, bytes }).await;
                 }
                 if closed {
@@ -146,31 +155,33 @@ struct Sent {
 
 async fn send_waiting<R: Runtime>(
     sender: &mut WebSocketSender<Stream<R>>,
-    first: Outgoing,
-    queue: &Receiver<Outgoing>,
+    first: Vec<Outgoing>,
+    queue: &Receiver<Vec<Outgoing>>,
 ) -> Result<Sent, Error> {
     let mut sent = Sent {
         bytes: 0,
         closed: false,
     };
     let mut next = Some(first);
-    while let Some(outgoing) = next {
-        match outgoing {
-            Outgoing::Frame(frame) => {
-                sent.bytes += frame.len();
-                sender.feed(Message::Text(frame)).await?;
-            }
-            Outgoing::Close { code, reason } => {
-                let frame = CloseFrame {
-                    code: code.into(),
-                    reason: reason.into(),
-                };
-                sender.feed(Message::Close(Some(frame))).await?;
-                sent.closed = true;
-                break;
+    while let Some(all) = next {
+        for outgoing in all {
+            match outgoing {
+                Outgoing::Frame(frame) => {
+                    sent.bytes += frame.len();
+                    sender.feed(Message::Text(frame)).await?;
+                }
+                Outgoing::Close { code, reason } => {
+                    let frame = CloseFrame {
+                        code: code.into(),
+                        reason: reason.into(),
+                    };
+                    sender.feed(Message::Close(Some(frame))).await?;
+                    sent.closed = true;
+                    break;
+                }
             }
         }
-        next = if sent.bytes < FLUSH_AFTER {
+        next = if sent.bytes < FLUSH_AFTER && !sent.closed {
             queue.try_recv().ok()
         } else {
             None

@@ -18,56 +18,53 @@ const GROUP: usize = 512;
 /// Tasks that read. More than the pools have connections would only wait there.
 const READERS: usize = 8;
 
-/// Carries out operations as the hub issues them: writes in their order, one group after the other, reads beside them.
-/// Ends, with everything written, when the hub has ended.
-pub(super) async fn store<R: Runtime>(
+/// Carries out reads, beside each other and beside writes.
+pub(super) fn read<R: Runtime>(
+    runtime: &R,
+    store: &Arc<dyn Store>,
+    reads: &Receiver<(OpId, Op)>,
+    hub: &HubHandle,
+    metrics: &Arc<Metrics>,
+) {
+    for _ in 0..READERS {
+        let (store, reads, hub) = (Arc::clone(store), reads.clone(), hub.clone());
+        let (metrics, clock) = (Arc::clone(metrics), runtime.clone());
+        runtime.spawn(async move {
+            while let Ok((id, op)) = reads.recv().await {
+                let start = clock.now();
+                let result = store.read(op).await;
+                let took = clock.now() - start;
+                metrics.store_read.observe(took.as_secs_f64());
+                hub.tell(Event::Stored(vec![(id, result)])).await;
+            }
+        });
+    }
+}
+
+/// Carries out writes in the order in which the hub issues them, one group after the other. Ends, with everything
+/// written, when the hub has ended.
+pub(super) async fn write<R: Runtime>(
     runtime: R,
     store: Arc<dyn Store>,
     operations: Receiver<(OpId, Op)>,
     hub: HubHandle,
     metrics: Arc<Metrics>,
 ) {
-    let (reads, to_read) = async_channel::unbounded::<(OpId, Op)>();
-    for _ in 0..READERS {
-        let (store, to_read) = (Arc::clone(&store), to_read.clone());
-        let (hub, metrics, clock) = (hub.clone(), Arc::clone(&metrics), runtime.clone());
-        runtime.spawn(async move {
-            while let Ok((id, op)) = to_read.recv().await {
-                let start = clock.now();
-                let result = store.read(op).await;
-                let took = clock.now() - start;
-                metrics.store_read.observe(took.as_secs_f64());
-                hub.tell(Event::Stored { id, result }).await;
-            }
-        });
-    }
-    while let Ok(first) = operations.recv().await {
-        let (mut ids, mut writes) = (Vec::new(), Vec::new());
-        let mut next = Some(first);
-        while let Some((id, op)) = next {
-            if op.is_write() {
-                ids.push(id);
-                writes.push(op);
-            } else if reads.send((id, op)).await.is_err() {
-                return;
-            }
-            next = if writes.len() < GROUP {
-                operations.try_recv().ok()
-            } else {
-                None
-            };
-        }
-        if writes.is_empty() {
-            continue;
+    while let Ok((id, op)) = operations.recv().await {
+        let (mut ids, mut writes) = (vec![id], vec![op]);
+        while writes.len() < GROUP
+            && let Ok((id, op)) = operations.try_recv()
+        {
+            ids.push(id);
+            writes.push(op);
         }
         let start = runtime.now();
         metrics.store_group.observe(writes.len() as f64);
         let results = store.write(writes).await;
         let took = runtime.now() - start;
         metrics.store_write.observe(took.as_secs_f64());
-        for (id, result) in ids.into_iter().zip(results) {
-            hub.tell(Event::Stored { id, result }).await;
-        }
+        let answers = ids.into_iter().zip(results).collect();
+        hub.tell(Event::Stored(answers)).await;
     }
 }
 
