@@ -24,10 +24,11 @@ use super::stream::Stream;
 use super::{Gate, http, socket};
 
 /// Bytes read from a socket at a time. Small, since every idle connection holds it.
-const READ_BUFFER: usize = 4096;
+const READ_BUFFER: usize = 2048;
 
-/// Bytes that go out in one write where more than one frame waits. Past it a write is tried before the flush.
-const WRITE_BUFFER: usize = 16 << 10;
+/// Bytes that go out in one write where more than one frame waits: some sixteen of the usual size. A connection keeps
+/// the buffer that its largest burst needed.
+const WRITE_BUFFER: usize = 8 << 10;
 
 /// Answers a request for a WebSocket. The order is the original's: who asks, then how.
 pub(super) async fn serve<R: Runtime>(
@@ -143,6 +144,8 @@ async fn talk<R: Runtime>(gate: Gate<R>, session: SessionKey, upgraded: Upgraded
         .max_frame_size(Some(limits::MAX_FRAME_BYTES));
     // A frame may have come in the same packet as the request.
     let already_read = parts.read_buf.to_vec();
+    // hyper's buffer would else stay for as long as the connection.
+    drop(parts.read_buf);
     let stream = parts.io.into_inner();
     let ws = WebSocketStream::from_partially_read(stream, already_read, Role::Server, Some(config))
         .await;
