@@ -284,6 +284,23 @@ mod tests {
     }
 
     #[test]
+    fn the_example_in_deploy_is_understood() {
+        let example = include_str!("../../deploy/dialtone.toml");
+        let settings = resolve(Flags::default(), Some(example)).unwrap();
+        assert_eq!(
+            settings.public_url.as_deref(),
+            Some("https://chat.example.org")
+        );
+        // With every line that is commented out there, too.
+        let all: Vec<_> = example
+            .lines()
+            .map(|line| line.trim_start_matches("# "))
+            .filter(|line| line.contains(" = "))
+            .collect();
+        FileSettings::parse(&all.join("\n"), Path::new("dialtone.toml")).unwrap();
+    }
+
+    #[test]
     fn empty_variables_count_as_not_set() {
         let flags = Flags {
             db_url: Some(String::new()),
