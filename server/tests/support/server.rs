@@ -3,7 +3,7 @@
 use std::fs;
 use std::io::{BufRead, BufReader};
 use std::net::SocketAddr;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -22,6 +22,8 @@ pub(crate) struct Server {
     dir: TempDir,
     runtime: String,
     db_url: Option<String>,
+    /// Certificate and key.
+    tls: Option<(PathBuf, PathBuf)>,
     process: Option<Child>,
     pub(crate) address: SocketAddr,
     /// What the start printed on stdout.
@@ -30,7 +32,16 @@ pub(crate) struct Server {
 
 impl Server {
     pub(crate) fn start(on: On<'_>) -> Self {
+        Self::start_on(on, None)
+    }
+
+    pub(crate) fn start_with_tls(on: On<'_>, cert: &Path, key: &Path) -> Self {
+        Self::start_on(on, Some((cert.to_owned(), key.to_owned())))
+    }
+
+    fn start_on(on: On<'_>, tls: Option<(PathBuf, PathBuf)>) -> Self {
         let mut server = Self {
+            tls,
             dir: tempfile::tempdir().unwrap(),
             runtime: on.runtime.to_owned(),
             db_url: on.db_url.map(str::to_owned),
@@ -54,7 +65,8 @@ impl Server {
             .spawn()
             .unwrap();
         let url = wait_for(|| fs::read_to_string(self.dir.path().join("server.url")).ok());
-        self.address = url.trim().trim_start_matches("http://").parse().unwrap();
+        let (_, address) = url.trim().split_once("://").unwrap();
+        self.address = address.parse().unwrap();
         let stdout = process.stdout.take().unwrap();
         self.process = Some(process);
         let first_start = self.link.is_none();
@@ -112,6 +124,13 @@ impl Server {
             .arg("--data-dir")
             .arg(self.dir.path())
             .args(["--runtime", &self.runtime]);
+        if let Some((cert, key)) = &self.tls {
+            command
+                .arg("--tls-cert")
+                .arg(cert)
+                .arg("--tls-key")
+                .arg(key);
+        }
         if let Some(url) = &self.db_url {
             command.env("DIALTONE_DB_URL", url);
         }
