@@ -4,10 +4,9 @@ use alloc::collections::BTreeMap;
 use alloc::vec::Vec;
 
 use super::Context;
-use super::held::{Held, reads_all};
+use super::held::{Held, may_hold};
 use crate::ids::RecipientId;
 use crate::limits;
-use crate::sigchain::Group;
 use crate::time::Instant;
 use crate::wire::chain::OwedKey;
 
@@ -18,11 +17,7 @@ pub(super) struct Duties(BTreeMap<OwedKey, Instant>);
 impl Duties {
     /// Takes on a duty, if this device holds the key and the log says that the recipient may have it (spec 9.20).
     pub(super) fn owe(&mut self, context: Context<'_>, held: &Held, key: OwedKey, now: Instant) {
-        let newest = context.chain.group(key.group).and_then(Group::epoch);
-        let current = newest == Some(key.epoch);
-        let entitled = context.chain.is_recipient(key.recipient, key.group)
-            && (current || reads_all(context.chain, key.group));
-        if !entitled
+        if !may_hold(context.chain, key.recipient, key.group, key.epoch)
             || key.recipient == RecipientId::Device(context.device)
             || held.get(key.group, key.epoch).is_none()
             || self.0.len() >= limits::MAX_OWED

@@ -8,7 +8,7 @@ use crate::crypto::GroupKey;
 use crate::crypto::envelope::{self, EnvelopeError, KeyRecord};
 use crate::ids::{CommunityId, Epoch, GroupId, RecipientId};
 use crate::limits;
-use crate::sigchain::{Chain, History};
+use crate::sigchain::{Chain, Group, History};
 use crate::wire::chain::StoredEnvelope;
 
 /// The keys that are held.
@@ -77,26 +77,47 @@ impl Held {
         core::mem::take(&mut self.waiting)
     }
 
-    /// The keys that this device may have and does not: in each of its groups the current one, and where members
-    /// read all of the history, those before it.
+    /// The keys that this device may have and does not (spec 9.13).
     pub(super) fn missing(&self, context: Context<'_>) -> Vec<(GroupId, Epoch)> {
+        let own = RecipientId::Device(context.device);
         let mut missing = Vec::new();
         for (group, state) in context.chain.groups() {
             let Some(current) = state.epoch().filter(|_| context.is_entitled(group)) else {
                 continue;
             };
-            let oldest = if reads_all(context.chain, group) {
-                0
+            let lacking = (0..=current.0).rev().map(Epoch).filter(|epoch| {
+                self.get(group, *epoch).is_none() && may_hold(context.chain, own, group, *epoch)
+            });
+            // Where a newer key leads to the older ones, the newest that is missing is enough.
+            let most = if reads_all(context.chain, group) {
+                1
             } else {
-                current.0
+                limits::MAX_ASKS
             };
-            let epochs = (oldest..=current.0).rev().map(Epoch);
-            let lacking = epochs.filter(|epoch| self.get(group, *epoch).is_none());
-            // A newer key leads to the older ones, so the newest that is missing is asked for first.
-            missing.extend(lacking.take(1).map(|epoch| (group, epoch)));
+            missing.extend(lacking.take(most).map(|epoch| (group, epoch)));
         }
         missing
     }
+}
+
+/// Whether a recipient may have the key of an epoch: it is one of the group now, and newcomers read all of the group's
+/// history, or it was one of the group when the epoch began (spec 9.13).
+#[must_use]
+pub(super) fn may_hold(
+    chain: &Chain,
+    recipient: RecipientId,
+    group: GroupId,
+    epoch: Epoch,
+) -> bool {
+    let newest = chain.group(group).and_then(Group::epoch);
+    let was_there = || match (recipient, group, chain.epoch(group, epoch)) {
+        (RecipientId::Device(device), GroupId::Channel(channel), Some(record)) => {
+            chain.entitled_device_at(device, channel, record.span.from)
+        }
+        _ => false,
+    };
+    chain.is_recipient(recipient, group)
+        && (newest == Some(epoch) || reads_all(chain, group) || was_there())
 }
 
 /// Whether newcomers of a group get its older keys too.
