@@ -1,5 +1,7 @@
 //! The corpora of the fuzz targets, replayed on stable: what once crashed stays mended.
 
+#![expect(clippy::panic, clippy::unwrap_used, reason = "helpers of tests")]
+
 use std::fs;
 use std::path::Path;
 

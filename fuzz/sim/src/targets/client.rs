@@ -145,7 +145,7 @@ impl Case {
     fn tamper(&mut self, packet: Packet, choices: &mut Unstructured<'_>) -> Result<()> {
         match choices.int_in_range(0..=15)? {
             0 => Ok(()),
-            1 => self.deliver(damage(packet.clone(), choices)?),
+            1 => self.deliver(damage(packet, choices)?),
             2 => {
                 self.deliver(packet.clone())?;
                 self.deliver(packet)
