@@ -282,3 +282,23 @@ fn the_oldest_messages_are_let_go_of_and_can_be_fetched_again() {
     assert_eq!(bob.chat.messages(CHANNEL).count(), KEPT_MESSAGES + 4);
     assert_eq!(bob.warnings(), []);
 }
+
+// spec 8.5
+#[test]
+fn a_channel_that_one_comes_back_to_is_looked_after_at_once() {
+    let (mut server, alice, mut bob) = scene(1);
+    bob.connect(&server);
+    bob.settle(&mut server);
+    bob.facts.in_channel = false;
+    bob.input(Input::LogMoved);
+    say(&mut server, &alice, 2);
+    bob.facts.in_channel = true;
+    bob.input(Input::LogMoved);
+    bob.settle(&mut server);
+    assert_eq!(bob.shown(), ["1", "2"]);
+    // Once is enough.
+    bob.input(Input::LogMoved);
+    assert!(bob.fetches.is_empty());
+    bob.connect(&server);
+    assert!(bob.fetches.is_empty());
+}

@@ -65,6 +65,8 @@ pub(super) struct Channel {
     pub(super) held: BTreeMap<Seq, Held>,
     /// The highest number that the server named.
     pub(super) last_known: Seq,
+    /// Nobody said whether there is more than is known: a page is asked for to see.
+    pub(super) unsure: bool,
     /// The first held message needs more of the log than is known.
     pub(super) awaits_log: bool,
     pub(super) fetching: Fetching,
@@ -91,6 +93,7 @@ impl Channel {
             read: Seq(0),
             held: BTreeMap::new(),
             last_known: Seq(0),
+            unsure: false,
             awaits_log: false,
             fetching: Fetching::default(),
             older: Older::default(),

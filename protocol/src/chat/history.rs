@@ -189,7 +189,8 @@ impl Channel {
         let Some(end) = self.end() else {
             return Some(Part::Newest);
         };
-        let gap = self.last_known > end.seq && self.next_held().is_none();
+        let more = self.unsure || self.last_known > end.seq;
+        let gap = more && self.next_held().is_none();
         gap.then_some(Part::After(end.seq))
     }
 
@@ -221,6 +222,7 @@ impl Channel {
                 self.anchor = Some(Anchor { seq, transcript });
             }
         }
+        self.unsure = false;
         self.last_known = self.last_known.max(page.last_seq);
         for message in page.messages {
             self.hold(message, stamp);

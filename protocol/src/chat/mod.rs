@@ -46,6 +46,7 @@ use self::channel::Channel;
 use self::out::Out;
 use crate::crypto::Entropy;
 use crate::ids::{ChannelId, ClientId, Epoch, GroupId, Seq, UserId};
+use crate::limits::MAX_RESUMED_CHANNELS;
 use crate::machine::Machine;
 use crate::time::Instant;
 
@@ -170,12 +171,14 @@ impl Chat {
         drafts.all(|entry| entry.draft.delivery != Delivery::Sending)
     }
 
-    /// What a hello resumes: the newest processed number of each channel that is followed.
+    /// What a hello resumes: the newest processed number of each channel that is followed, or of as many as fit into
+    /// a frame. The others are looked after one by one.
     #[must_use]
     pub fn resume(&self) -> BTreeMap<ChannelId, Seq> {
         let followed = self.channels.values().filter(|channel| channel.followed);
         followed
             .filter_map(|channel| Some((channel.id, channel.end()?.seq)))
+            .take(MAX_RESUMED_CHANNELS)
             .collect()
     }
 

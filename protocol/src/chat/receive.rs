@@ -1,6 +1,6 @@
 //! Messages on their way to their place: the connection, what is followed, live messages and their turn.
 
-use alloc::collections::BTreeMap;
+use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::vec::Vec;
 
 use super::accept::{self, Claim, Verdict};
@@ -28,11 +28,13 @@ pub(super) fn transcript_after(
 
 impl Turn<'_> {
     pub(super) fn go_online(&mut self) {
-        self.chat.online = true;
         self.disconnect();
+        let resumed = self.chat.resume();
         for channel in self.chat.channels.values_mut() {
             channel.broken = false;
+            channel.unsure = channel.followed && !resumed.contains_key(&channel.id);
         }
+        self.chat.online = true;
         self.follow();
         let awaits = self
             .chat
@@ -62,12 +64,16 @@ impl Turn<'_> {
 
     /// Looks at the facts anew: which channels to follow, what waited for the log, what can be opened and sent.
     pub(super) fn follow(&mut self) {
-        let followed = self.context.channels();
-        for channel in self.chat.channels.values_mut() {
-            channel.followed = false;
+        let followed: BTreeSet<_> = self.context.channels().into_iter().collect();
+        for id in &followed {
+            self.chat.channel(*id);
         }
-        for id in followed {
-            self.chat.channel(id).followed = true;
+        let online = self.chat.online;
+        for channel in self.chat.channels.values_mut() {
+            let follows = followed.contains(&channel.id);
+            // No hello has resumed it, and while it was not followed nothing of it was sent here.
+            channel.unsure |= online && follows && !channel.followed;
+            channel.followed = follows;
         }
         self.fail_unfollowed();
         opening::refresh(self);

@@ -34,3 +34,6 @@ pub const CHAT_RETRY_FIRST: Duration = Duration::from_secs(1);
 
 /// The longest such wait: it doubles with each failure up to here.
 pub const CHAT_RETRY_MOST: Duration = Duration::from_secs(30);
+
+/// Channels that one hello resumes: each takes at most 60 bytes of its frame.
+pub const MAX_RESUMED_CHANNELS: usize = 500;
