@@ -43,9 +43,7 @@ async fn act<R: Runtime>(
 ) -> Result<Vec<MemberView>, Failure> {
     session.until_member().await?;
     let Some(MembersAction::Vouch { name }) = action else {
-        let named = |member: &MemberView| member.pending.is_some() || member.name.is_some();
-        let all_named = move |client: &Client| client.members().iter().all(named).then_some(());
-        session.until(Some(APPEARS_WITHIN), all_named).await?;
+        session.until(Some(APPEARS_WITHIN), told_all).await?;
         return session.with(|client, _| client.members()).await;
     };
     let user = waiting(session, &name).await?;
@@ -57,6 +55,16 @@ async fn act<R: Runtime>(
         .into_iter()
         .filter(|member| member.user == user)
         .collect())
+}
+
+/// Whether the names are here, and who is online: whoever asks is, so that its own presence tells.
+fn told_all(client: &Client) -> Option<()> {
+    let me = client.me().user;
+    let told = |member: &MemberView| {
+        let named = member.pending.is_some() || member.name.is_some();
+        named && (member.online || Some(member.user) != me)
+    };
+    client.members().iter().all(told).then_some(())
 }
 
 /// Who waits and is meant: by the name that they say, their id, or their safety number.

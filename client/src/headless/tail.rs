@@ -1,15 +1,16 @@
 //! `tail`: prints the messages of a channel in their order, each once, and those that come.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use dialtone_protocol::chat::Locked;
 use dialtone_protocol::client::{Body, ChannelView, Client, Event, MessageView};
-use dialtone_protocol::ids::{ChannelId, Seq};
+use dialtone_protocol::ids::{ChannelId, Seq, UserId};
 use dialtone_protocol::runtime::Runtime;
 use dialtone_protocol::time::Instant;
 use serde::Serialize;
 
-use super::session::{self, Session};
+use super::session::{self, APPEARS_WITHIN, Session};
 use super::{Context, output};
 use crate::exit::Failure;
 
@@ -51,6 +52,7 @@ async fn print_all<R: Runtime>(
         next: wanted.from_seq.map(|seq| Seq(seq.max(1))),
         left: wanted.count,
         locked: None,
+        nameless: BTreeMap::new(),
         asked_older: None,
     };
     loop {
@@ -91,6 +93,8 @@ struct Tail {
     left: Option<u64>,
     /// The message whose key is missing, and until when it is waited for.
     locked: Option<(Seq, Instant)>,
+    /// The senders whose names are not here, and until when those are waited for: once each.
+    nameless: BTreeMap<UserId, Instant>,
     /// The oldest number that was here when older ones were asked for.
     asked_older: Option<Seq>,
 }
@@ -127,6 +131,9 @@ impl Tail {
             for line in look.lines {
                 if line.awaits_key && self.waits_for_key(line.seq, runtime.now()) {
                     return Ok(self.locked.map(|(_, until)| until));
+                }
+                if let Some(until) = self.waits_for_name(&line, runtime.now()) {
+                    return Ok(Some(until));
                 }
                 line.print(json)?;
                 self.next = Some(Seq(line.seq + 1));
@@ -190,6 +197,12 @@ impl Tail {
                 true
             }
         }
+    }
+
+    fn waits_for_name(&mut self, line: &Line, now: Instant) -> Option<Instant> {
+        let sender = line.nameless?;
+        let until = *self.nameless.entry(sender).or_insert(now + APPEARS_WITHIN);
+        (now < until).then_some(until)
     }
 }
 
@@ -258,6 +271,9 @@ struct Line {
     sent_at: String,
     #[serde(skip)]
     awaits_key: bool,
+    /// The sender, where its name is not here.
+    #[serde(skip)]
+    nameless: Option<UserId>,
 }
 
 impl Line {
@@ -281,6 +297,7 @@ impl Line {
             body,
             unreadable,
             sent_at: message.sent_at.to_string(),
+            nameless: message.sender.filter(|_| message.sender_name.is_none()),
             awaits_key: matches!(message.body, Body::Locked(Locked::NoKey)),
         })
     }
