@@ -28,13 +28,15 @@ for _ in $(seq 100); do
     sleep 0.1
 done
 
-link=$("$server" invite --data-dir "$state/server")
+# An account that was made by half has no account.json yet.
+has_account() { compgen -G "$state/home/accounts/*/account.json" >/dev/null; }
+
 if [ ! -t 0 ] || [ ! -t 1 ]; then
-    echo "$link"
+    "$server" invite --data-dir "$state/server"
     echo "run: serving on $listen; the log is $state/server.log; end with ctrl+c" >&2
     wait "$pid"
-elif [ -e "$state/home" ]; then
+elif has_account; then
     "$client" --home "$state/home"
 else
-    "$client" --home "$state/home" --link "$link"
+    "$client" --home "$state/home" --link "$("$server" invite --data-dir "$state/server")"
 fi
