@@ -6,6 +6,7 @@ use std::sync::Arc;
 use dialtone_protocol::wire::http::{Request, Response, Route};
 use tide::StatusCode;
 
+use super::client;
 use super::hub::{HubHandle, Reply};
 use crate::metrics::Metrics;
 
@@ -74,7 +75,9 @@ async fn metrics(request: tide::Request<App>) -> tide::Result {
 
 fn peer(request: &tide::Request<App>) -> Option<IpAddr> {
     let peer: SocketAddr = request.peer_addr()?.parse().ok()?;
-    Some(peer.ip().to_canonical())
+    let forwarded_for = request.header(client::FORWARDED_FOR);
+    let forwarded_for = forwarded_for.map(|values| values.last().as_str());
+    Some(client::address(peer, forwarded_for))
 }
 
 /// The hub's answer as tide knows it.

@@ -2,22 +2,15 @@
 
 use std::convert::Infallible;
 use std::net::SocketAddr;
-use std::pin::pin;
-use std::time::Duration;
 
 use dialtone_protocol::runtime::Runtime;
 use dialtone_protocol::wire::http::{Response, Route};
-use futures_util::future::{Either, select};
-use http_body_util::{BodyExt, Full, LengthLimitError, Limited};
+use http_body_util::Full;
 use http_types::Url;
 use hyper::body::{Bytes, Incoming};
 use hyper::header::{CONNECTION, CONTENT_TYPE, HeaderValue, TRANSFER_ENCODING};
 
-use super::Gate;
-use super::upgrade;
-
-/// How long a body may take to arrive: the largest one in a minute is a slow line.
-const BODY_TIMEOUT: Duration = Duration::from_secs(60);
+use super::{Gate, body, upgrade};
 
 /// Serves one request.
 pub(super) async fn serve<R: Runtime>(
@@ -73,7 +66,8 @@ async fn route<R: Runtime>(
         .map_or("/", |target| target.as_str());
     let url = Url::parse(&format!("http://server{target}")).map_err(|_| bad())?;
     let limit = known.map_or(0, |route| route.max_body());
-    let body = collect(&gate.runtime, body, limit).await?;
+    let mut share = gate.bodies.share();
+    let body = body::collect(&gate.runtime, body, limit, &mut share).await?;
     let mut asked = http_types::Request::new(method, url);
     for (name, value) in &head.headers {
         // Checked before: every value is ASCII.
@@ -93,24 +87,6 @@ async fn route<R: Runtime>(
         .await
         .map_err(|_| Response::error(500, "internal error"))?;
     Ok(build(status, content_type, body))
-}
-
-/// Reads a body within its bounds of size and time.
-async fn collect<R: Runtime>(
-    runtime: &R,
-    body: Incoming,
-    limit: usize,
-) -> Result<Vec<u8>, Response> {
-    let late = runtime.sleep_until(runtime.now() + BODY_TIMEOUT);
-    let collected = Limited::new(body, limit).collect();
-    match select(pin!(collected), pin!(late)).await {
-        Either::Left((Ok(body), _)) => Ok(body.to_bytes().to_vec()),
-        Either::Left((Err(error), _)) if error.is::<LengthLimitError>() => {
-            Err(Response::error(413, "request body too large"))
-        }
-        Either::Left((Err(_), _)) => Err(Response::error(400, "the body ended early")),
-        Either::Right(_) => Err(Response::error(408, "the body took too long")),
-    }
 }
 
 /// The hub's answer as hyper knows it.

@@ -8,6 +8,8 @@
 
 mod accept;
 mod app;
+mod body;
+mod client;
 mod http;
 mod hub;
 mod socket;
@@ -35,6 +37,7 @@ use crate::metrics::Metrics;
 use crate::settings::TlsFiles;
 use crate::store::Store;
 use app::App;
+use body::Bodies;
 use hub::{Event, HubHandle, Outlets};
 
 /// How long connections have to end when the server stops (the original's time).
@@ -93,6 +96,7 @@ struct Gate<R> {
     hub: HubHandle,
     app: Arc<tide::Server<App>>,
     connections: Arc<AtomicU64>,
+    bodies: Bodies,
     /// Dropped with the last connection: then the server may end.
     alive: Sender<()>,
 }
@@ -104,6 +108,7 @@ impl<R: Clone> Clone for Gate<R> {
             hub: self.hub.clone(),
             app: Arc::clone(&self.app),
             connections: Arc::clone(&self.connections),
+            bodies: self.bodies.clone(),
             alive: self.alive.clone(),
         }
     }
@@ -149,6 +154,7 @@ pub async fn serve<R: Runtime>(
         hub: hub.handle.clone(),
         app: Arc::new(app::routes(app)),
         connections: Arc::default(),
+        bodies: Bodies::default(),
         alive,
     };
     let (stopping, stopped) = async_channel::bounded::<()>(1);

@@ -21,7 +21,7 @@ use tracing::debug;
 
 use super::hub::Reply;
 use super::stream::Stream;
-use super::{Gate, http, socket};
+use super::{Gate, client, http, socket};
 
 /// Bytes read from a socket at a time. Small, since every idle connection holds it.
 const READ_BUFFER: usize = 2048;
@@ -56,7 +56,9 @@ pub(super) async fn serve<R: Runtime>(
         },
     };
     let auth = header("authorization");
-    let from = Some(peer.ip().to_canonical());
+    let forwarded_for = headers.get_all(client::FORWARDED_FOR).iter().next_back();
+    let forwarded_for = forwarded_for.and_then(|value| value.to_str().ok());
+    let from = Some(client::address(peer, forwarded_for));
     let session = match gate.hub.ask(call, auth, None, from).await {
         Some(Reply::Accept(session)) => session,
         Some(Reply::Respond(response)) => return http::respond(response),
