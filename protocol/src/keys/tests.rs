@@ -323,17 +323,32 @@ fn nobody_outside_the_log_gets_a_key() {
 fn the_past_of_a_channel_from_the_join_on_is_not_shared() {
     let mut world = World::new(History::FromJoin);
     let zero = world.rotate(1, None);
+    let (channel, user) = (CHANNEL, user(2));
+    world.append(1, Payload::RemoveFromChannel { channel, user });
     let one = world.rotate(1, Some(&zero));
-    let mut keys = Keys::new([zero, one], Instant::ZERO);
+    world.append(1, Payload::AddToChannel { channel, user });
+    let two = world.rotate(1, Some(&one));
+    let mut keys = Keys::new([zero, one, two], Instant::ZERO);
     let said = tell(
         &mut keys,
         Input::Owed {
             context: world.context(1),
-            owed: &[owed(2, Epoch(0)), owed(2, Epoch(1))],
+            owed: &[owed(2, Epoch(0)), owed(2, Epoch(1)), owed(2, Epoch(2))],
         },
         Instant::ZERO,
     );
-    assert_eq!(said, vec![Output::Post(vec![owed(2, Epoch(1))])]);
+    // It was there in the first epoch, and is again.
+    let its_own = vec![owed(2, Epoch(0)), owed(2, Epoch(2))];
+    assert_eq!(said, vec![Output::Post(its_own)]);
+
+    let mut lost = Keys::new([], Instant::ZERO);
+    let context = world.context(2);
+    let said = tell(&mut lost, Input::Fetched { context }, Instant::ZERO);
+    let asked = [Epoch(0), Epoch(2)].map(|epoch| Output::Ask {
+        group: GROUP,
+        epoch,
+    });
+    assert_eq!(said, asked);
 }
 
 // spec 9.22
