@@ -138,6 +138,8 @@ pub enum Update {
     Done(String),
     /// Something went wrong, or needs a look.
     Problem(String),
+    /// The server cannot be reached, for this reason. It is over once the connection stands.
+    Trouble(String),
     /// The account is closed.
     Closed,
 }

@@ -5,7 +5,7 @@ use std::pin::pin;
 use std::sync::Arc;
 
 use async_channel::{Receiver, Sender};
-use dialtone_protocol::client::{Client, Event, IntentError, IntentName};
+use dialtone_protocol::client::{Client, ConnectionState, Event, IntentError, IntentName};
 use dialtone_protocol::ids::{ChannelId, Seq};
 use dialtone_protocol::runtime::Runtime;
 use dialtone_protocol::time::Instant;
@@ -14,9 +14,13 @@ use futures_util::future::{Either, select};
 use crate::account::{Account, Report, SETTLE_WITHIN};
 use crate::tui::port::{Request, Update};
 use crate::tui::snapshot::{Channel, Member, Message, Profile};
+use crate::tui::text::sanitize_line;
 
 /// Reports taken together: a burst of messages becomes one update of the screen.
 const AT_ONCE: usize = 512;
+
+/// Past the number of every message: from there on only those stand that have none.
+const UNNUMBERED: Seq = Seq(u64::MAX);
 
 /// Runs an account until the screen closes it or is gone, or until the account ends.
 pub(super) async fn run<R: Runtime>(
@@ -90,7 +94,7 @@ impl Session<'_> {
             Report::Trouble(error) => {
                 let text = error.to_string();
                 if self.trouble.as_ref() != Some(&text) {
-                    self.problem(&text);
+                    self.tell(Update::Trouble(sanitize_line(&text)));
                     self.trouble = Some(text);
                 }
             }
@@ -103,7 +107,7 @@ impl Session<'_> {
     fn take_in_event(&mut self, event: Event, changes: &mut Changes) {
         match event {
             Event::StateChanged(state) => {
-                if state == dialtone_protocol::client::ConnectionState::Online {
+                if state == ConnectionState::Online {
                     self.trouble = None;
                 }
                 changes.profile = true;
@@ -208,15 +212,22 @@ impl Session<'_> {
 
     async fn send<R: Runtime>(&self, account: &Account<R>, channel: ChannelId, text: String) {
         let sent = account.with(move |client, now| {
-            let refused = client.send_message(channel, &text, now).err();
-            refused.map(|error| (error, text))
+            match client.send_message(channel, &text, now) {
+                // It stands on the screen at once, as one that waits for its number.
+                Ok(_) => Update::Messages {
+                    channel,
+                    from: UNNUMBERED,
+                    messages: messages(client, channel, UNNUMBERED),
+                },
+                Err(error) => Update::SendRefused {
+                    channel,
+                    text,
+                    reason: error.to_string(),
+                },
+            }
         });
-        if let Some(Some((error, text))) = sent.await {
-            self.tell(Update::SendRefused {
-                channel,
-                text,
-                reason: error.to_string(),
-            });
+        if let Some(update) = sent.await {
+            self.tell(update);
         }
     }
 
@@ -266,7 +277,7 @@ impl Session<'_> {
     }
 
     fn problem(&self, text: &str) {
-        self.tell(Update::Problem(crate::tui::text::sanitize_line(text)));
+        self.tell(Update::Problem(sanitize_line(text)));
     }
 
     fn tell(&self, update: Update) {

@@ -63,6 +63,8 @@ struct Notice {
     role: Role,
     /// Seconds until it goes.
     left: u8,
+    /// Whether it is over once the connection stands.
+    of_link: bool,
 }
 
 impl Chat {
@@ -101,6 +103,7 @@ impl Chat {
             text: text.into(),
             role,
             left: NOTICE_SECONDS,
+            of_link: false,
         });
     }
 

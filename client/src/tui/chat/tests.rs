@@ -400,3 +400,16 @@ fn a_second_help_key_closes_the_help() {
     bench.model.update(Msg::Help);
     assert_eq!(bench.rows_with("/channel delete CHANNEL"), 0);
 }
+
+#[test]
+fn trouble_with_the_link_is_over_when_it_stands() {
+    let mut bench = Bench::chat(80, 24);
+    bench.tell(Update::Connection(ConnectionState::Connecting));
+    bench.tell(Update::Trouble("connection refused".to_owned()));
+    assert_eq!(bench.rows_with("✗ connection refused"), 1);
+    bench.tell(Update::Connection(ConnectionState::Online));
+    assert_eq!(bench.rows_with("✗"), 0);
+    bench.tell(Update::Problem("another log".to_owned()));
+    bench.tell(Update::Connection(ConnectionState::Online));
+    assert_eq!(bench.rows_with("✗ another log"), 1);
+}

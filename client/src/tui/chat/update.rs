@@ -64,11 +64,18 @@ impl Chat {
             Update::Invite(link) => {
                 self.thread_mut().add_note(link.clone(), Role::Highlight);
                 self.link = Some(link.clone());
+                self.notice = None;
                 self.overlay = Some(Overlay::Invite { link });
             }
             Update::Created(channel) => return self.open(channel),
             Update::Done(text) => self.notify(text, Role::Faint),
             Update::Problem(text) => self.complain(text),
+            Update::Trouble(text) => {
+                self.complain(text);
+                self.notice
+                    .iter_mut()
+                    .for_each(|notice| notice.of_link = true);
+            }
             Update::Accounts(_)
             | Update::Progress(_)
             | Update::EntryRefused(_)
@@ -259,6 +266,9 @@ impl Chat {
 
     fn set_connection(&mut self, state: ConnectionState) {
         self.connection = state;
+        if state == ConnectionState::Online {
+            self.notice.take_if(|notice| notice.of_link);
+        }
         if state != ConnectionState::Online {
             // An answer that was lost with the connection must not keep the thread waiting.
             for thread in self.threads.values_mut() {

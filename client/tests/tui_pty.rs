@@ -1,0 +1,211 @@
+//! The screen in a real terminal, against a real server: two people meet by a link and talk.
+//!
+//! The terminal is tmux. Where there is none, the test says so and passes.
+
+#![cfg(feature = "tui")]
+#![expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::print_stderr,
+    reason = "in a test a failure ends the test"
+)]
+
+#[allow(dead_code, reason = "other tests use the rest")]
+mod common;
+
+use std::process::{Command, Output};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use common::{PATIENCE, Person, Server};
+
+/// A terminal in which a program runs.
+struct Pane {
+    socket: String,
+}
+
+impl Pane {
+    /// Opens the screen of somebody, and what stands on the terminal when it ends.
+    fn open(person: &Person, columns: u16, rows: u16, args: &str) -> Self {
+        // A server that ends may still hold its socket: each has one of its own.
+        static OPENED: AtomicUsize = AtomicUsize::new(0);
+        let number = OPENED.fetch_add(1, Ordering::Relaxed);
+        let socket = format!("dialtone-test-{}-{number}", std::process::id());
+        let pane = Self { socket };
+        let shell = format!(
+            "echo before; '{}' --home '{}' {args}; echo ended with $?; sleep 600",
+            env!("CARGO_BIN_EXE_dialtone"),
+            person.home().display()
+        );
+        let (columns, rows) = (columns.to_string(), rows.to_string());
+        pane.tmux(&[
+            "-f",
+            "/dev/null",
+            "new-session",
+            "-d",
+            "-x",
+            &columns,
+            "-y",
+            &rows,
+            &shell,
+        ]);
+        pane
+    }
+
+    fn tmux(&self, args: &[&str]) -> Output {
+        let output = Command::new("tmux")
+            .arg("-u")
+            .args(["-L", &self.socket])
+            .args(args)
+            .output()
+            .unwrap();
+        assert!(
+            output.status.success(),
+            "{args:?}: {}",
+            String::from_utf8_lossy(&output.stderr)
+        );
+        output
+    }
+
+    fn type_in(&self, text: &str) {
+        self.tmux(&["send-keys", "-l", "--", text]);
+    }
+
+    fn press(&self, key: &str) {
+        self.tmux(&["send-keys", key]);
+    }
+
+    /// Pastes as a terminal does for programs that asked to be told.
+    fn paste(&self, text: &str) {
+        self.tmux(&["set-buffer", "--", text]);
+        self.tmux(&["paste-buffer", "-p"]);
+    }
+
+    /// Fills in the first screen from the username on, and joins.
+    fn join(&self, name: &str) {
+        for text in [name, "correct horse", "correct horse"] {
+            self.type_in(text);
+            self.press("Tab");
+        }
+        self.press("Enter");
+    }
+
+    fn say(&self, line: &str) {
+        self.type_in(line);
+        self.press("Enter");
+    }
+
+    fn text(&self) -> String {
+        let output = self.tmux(&["capture-pane", "-p"]);
+        String::from_utf8_lossy(&output.stdout).into_owned()
+    }
+
+    /// Waits until the screen shows a text, and answers the screen.
+    #[track_caller]
+    fn until(&self, wanted: &str) -> String {
+        let give_up = Instant::now() + PATIENCE;
+        loop {
+            let text = self.text();
+            if text.contains(wanted) {
+                return text;
+            }
+            assert!(Instant::now() < give_up, "no {wanted:?} on\n{text}");
+            thread::sleep(Duration::from_millis(50));
+        }
+    }
+}
+
+impl Drop for Pane {
+    fn drop(&mut self) {
+        let tmux = |args: &[&str]| {
+            Command::new("tmux")
+                .args(["-L", &self.socket])
+                .args(args)
+                .output()
+        };
+        if thread::panicking()
+            && let Ok(screen) = tmux(&["capture-pane", "-p"])
+        {
+            eprintln!(
+                "--- the screen was\n{}",
+                String::from_utf8_lossy(&screen.stdout)
+            );
+        }
+        let _ = tmux(&["kill-server"]);
+    }
+}
+
+#[test]
+fn two_people_meet_by_a_link_and_talk() {
+    if Command::new("tmux").arg("-V").output().is_err() {
+        eprintln!("no tmux here: the screen was not tried in a real terminal");
+        return;
+    }
+    let mut server = Server::start("smol");
+    let (ann, bob) = (Person::new("ann", "smol"), Person::new("bob", "smol"));
+
+    let first = Pane::open(&ann, 80, 24, &format!("--link '{}'", server.invite()));
+    first.until("this link founds a new community");
+    first.join("ann");
+    first.until("● online");
+    first.until("there is no channel yet");
+    first.say("/channel create general");
+    first.until("> #general");
+    first.say("hello, whoever comes");
+    first.until("] ann: hello, whoever comes");
+
+    first.say("/server invite");
+    let screen = first.until("An invite for one person");
+    let link: String = screen
+        .lines()
+        .skip_while(|row| !row.starts_with("http"))
+        .take_while(|row| !row.is_empty())
+        .collect();
+    first.press("Escape");
+
+    // As it is copied from a screen: in rows.
+    let second = Pane::open(&bob, 120, 40, "--runtime tokio");
+    second.until("paste the link");
+    let (front, back) = link.split_at(60);
+    second.paste(&format!("{front}\n  {back}\n"));
+    second.press("Tab");
+    second.until("an invite: you can read and write at once");
+    second.join("bob");
+    second.until("] ann: hello, whoever comes");
+    second.paste("two\nlines");
+    second.until("   lines");
+    second.press("Enter");
+    first.until("] bob: two");
+
+    // The server dies, and comes back.
+    server.kill();
+    first.until("○");
+    first.say("written without a server");
+    first.until("[  …  ] ann: written without a server");
+    server.go_on();
+    second.until("] ann: written without a server");
+    first.until("● online");
+
+    // A smaller terminal, then leaving: the terminal is as it was.
+    second.tmux(&["resize-window", "-x", "50", "-y", "14"]);
+    second.until("] ann: written without a server");
+    second.press("C-q");
+    let after = second.until("ended with 0");
+    assert!(
+        after.contains("before") && !after.contains("● online"),
+        "{after}"
+    );
+
+    // A second start shows the past.
+    drop(second);
+    let again = Pane::open(&bob, 80, 24, "");
+    again.until("[unlock]");
+    again.say("wrong horse");
+    again.until("✗");
+    again.press("C-u");
+    again.say("correct horse");
+    again.until("] ann: written without a server");
+    again.say("/quit");
+    again.until("ended with 0");
+}
