@@ -14,6 +14,8 @@ use crate::time::Instant;
 pub(super) struct Link {
     /// A registration may have been done though no answer came.
     pub(super) maybe_registered: bool,
+    /// The invite is used up, unless a login shows that this account used it.
+    pub(super) token_spent: bool,
     /// A call of the registration is on its way.
     registering: bool,
     /// When the registration is tried again.

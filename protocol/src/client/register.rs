@@ -41,10 +41,15 @@ impl Client {
                 status: 200 | 201,
                 body,
             }) => self.registered(body),
+            // The network may have delivered the request twice: the invite may have been used up by this account.
+            Ok(HttpAnswer { status: 410, .. }) => {
+                self.link.token_spent = true;
+                self.link.maybe_registered = true;
+                self.register();
+            }
             Ok(HttpAnswer { status, .. }) if status < 500 && status != 429 => {
                 let reason = match status {
                     404 => Refusal::TokenUnknown,
-                    410 => Refusal::TokenSpent,
                     400 | 409 => Refusal::AccountRefused,
                     status => Refusal::Server(status),
                 };
@@ -65,7 +70,11 @@ impl Client {
             }) => self.registered(body),
             Ok(HttpAnswer { status: 401, .. }) => {
                 self.link.maybe_registered = false;
-                self.register();
+                if core::mem::take(&mut self.link.token_spent) {
+                    self.registration_refused(Refusal::TokenSpent);
+                } else {
+                    self.register();
+                }
             }
             Ok(HttpAnswer { status, .. }) if status < 500 && status != 429 => {
                 self.registration_refused(Refusal::Server(status));

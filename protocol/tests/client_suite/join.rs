@@ -3,7 +3,7 @@
 use dialtone_protocol::client::{
     Access, Body, ConnectionState, Event, History, IntentName, Refusal, Standing,
 };
-use dialtone_protocol::wire::http::Request;
+use dialtone_protocol::wire::http::{Request, Response};
 
 use crate::net::{Net, URL};
 
@@ -218,6 +218,26 @@ fn a_lost_answer_to_the_registration_loses_nothing() {
     let alice = net.add("alice", &link);
     net.loses = Some(|request| matches!(request, Request::Register(_)));
     net.connect(alice);
+    net.wait(5);
+    assert_eq!(
+        net.view(alice).me().standing,
+        Standing::Member,
+        "{:?}",
+        net.peers[alice].events
+    );
+}
+
+// spec 9.2
+#[test]
+fn a_registration_that_the_network_delivered_twice_is_no_refusal() {
+    let mut net = Net::new();
+    let link = net.host_link("#found");
+    // The first of the two used up the invite, and its answer came last or never.
+    net.tamper = Some(Box::new(|request, response| match request {
+        Request::Register(_) => Response::error(410, "invite already used"),
+        _ => response,
+    }));
+    let alice = net.join("alice", &link);
     net.wait(5);
     assert_eq!(
         net.view(alice).me().standing,
