@@ -44,7 +44,7 @@ impl Client {
                 return self.call(Purpose::Log { from }, &Request::Sigchain { from });
             }
             Chore::Envelopes => Request::Envelopes {
-                after: self.cursors.envelopes,
+                after: self.envelope_cursor,
                 invite: None,
             },
             Chore::Owed => Request::OwedEnvelopes,
@@ -117,13 +117,21 @@ impl Client {
             envelopes: &page.envelopes,
         };
         let _ = self.keys.handle_input(input, self.now);
-        if page.envelopes.is_empty() || page.next <= self.cursors.envelopes {
+        if page.envelopes.is_empty() || page.next <= self.envelope_cursor {
             self.fetched = true;
             return;
         }
-        self.cursors.envelopes = page.next;
-        self.persist_cursors();
+        self.envelope_cursor = page.next;
         self.chores.want(Chore::Envelopes);
+    }
+
+    /// Makes durable how far the envelopes were read, after the keys of all of them: one that was skipped here would
+    /// never be read again (spec 9.13).
+    pub(super) fn keep_envelope_cursor(&mut self) {
+        if self.cursors.envelopes != self.envelope_cursor && !self.keys.waits_for_log() {
+            self.cursors.envelopes = self.envelope_cursor;
+            self.persist_cursors();
+        }
     }
 
     fn take_names(&mut self, page: crate::wire::chain::NamePage) {

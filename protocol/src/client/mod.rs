@@ -149,6 +149,8 @@ pub struct Client {
     newcomers: BTreeMap<UserId, Newcomer>,
     roster: Roster,
     cursors: Cursors,
+    /// How far the envelopes of this device were read. What the cursors say of it is durable, and may be less.
+    envelope_cursor: u64,
     /// How far the envelopes of the invite were read.
     invite_cursor: u64,
     /// Envelopes that are to be posted.
@@ -253,6 +255,7 @@ impl Client {
             newcomers: BTreeMap::new(),
             roster: Roster::default(),
             cursors: Cursors::default(),
+            envelope_cursor: 0,
             invite_cursor: 0,
             parcels: Vec::new(),
             fetched: false,

@@ -87,6 +87,7 @@ pub(super) fn restore(
     for (_, value) in take(Table::Cursors) {
         let damaged = |_| RestoreError::Damaged(Table::Cursors);
         client.cursors = cbor::decode(&value).map_err(damaged)?;
+        client.envelope_cursor = client.cursors.envelopes;
     }
     for (key, value) in take(Table::Pending) {
         let damaged = RestoreError::Damaged(Table::Pending);

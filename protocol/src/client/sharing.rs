@@ -102,6 +102,7 @@ impl Client {
                 keys::Output::WantLog => self.chores.want(Chore::Log),
             }
         }
+        self.keep_envelope_cursor();
         if core::mem::take(&mut self.fetched)
             && let Some(context) = key_context(&self.account, &self.log)
         {

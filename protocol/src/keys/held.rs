@@ -17,6 +17,8 @@ pub struct Held {
     keys: BTreeMap<(GroupId, Epoch), GroupKey>,
     /// Envelopes that speak of an epoch that the log does not show here yet.
     waiting: VecDeque<StoredEnvelope>,
+    /// More of them came than can wait: the rest is only at the server.
+    overflowed: bool,
 }
 
 impl Held {
@@ -69,8 +71,14 @@ impl Held {
     pub(super) fn keep_for_later(&mut self, envelope: &StoredEnvelope) {
         if self.waiting.len() >= limits::MAX_WAITING_ENVELOPES {
             self.waiting.pop_front();
+            self.overflowed = true;
         }
         self.waiting.push_back(envelope.clone());
+    }
+
+    /// Whether an envelope that was read is in memory only, or not even there.
+    pub(super) fn waits(&self) -> bool {
+        self.overflowed || !self.waiting.is_empty()
     }
 
     pub(super) fn take_waiting(&mut self) -> VecDeque<StoredEnvelope> {

@@ -176,6 +176,12 @@ impl Keys {
         self.held.get(group, epoch)
     }
 
+    /// Whether an envelope that was read waits for the log: after a crash it has to be read again (spec 9.13).
+    #[must_use]
+    pub fn waits_for_log(&self) -> bool {
+        self.held.waits()
+    }
+
     /// Makes everything that this device owes due now: it is about to leave.
     pub fn hurry(&mut self, now: Instant) {
         self.now = self.now.max(now);

@@ -1,6 +1,8 @@
 //! A client that dies after any of its batches goes on from its disk.
 
 use dialtone_protocol::client::{Access, Client, History, RestoreError, Standing, Table};
+use dialtone_protocol::ids::Seq;
+use dialtone_protocol::wire::http::{Request, Response};
 use dialtone_protocol::{Instant, UnixMillis};
 
 use crate::join::{community, texts};
@@ -169,4 +171,30 @@ fn no_record_of_a_log_may_be_missing() {
         restored.map(|_| ()),
         Err(RestoreError::Damaged(Table::Chain))
     );
+}
+
+// spec 9.13
+#[test]
+fn an_envelope_that_came_before_its_log_survives_a_crash() {
+    let (mut net, alice) = community();
+    // The append is taken, and its envelopes are read, but neither its answer nor the log comes through.
+    net.tamper = Some(Box::new(|request, response| match request {
+        Request::AppendSigchain(_) | Request::Sigchain { .. } => Response::error(503, "lost"),
+        _ => response,
+    }));
+    let now = net.now;
+    let channel = net
+        .client(alice)
+        .create_channel("secret", Access::Private, History::All, now)
+        .unwrap();
+    net.run();
+    net.wait(3);
+    net.tamper = None;
+    net.restart(alice);
+    net.connect(alice);
+    net.wait(5);
+    assert_eq!(net.channel(alice, "secret"), channel);
+    net.send(alice, channel, "only I can read this");
+    let sent = net.view(alice).messages(channel).next().unwrap();
+    assert_eq!(sent.seq, Some(Seq(1)), "{sent:?}");
 }
