@@ -1,6 +1,6 @@
 # Two commands do everything: `make run` to try it, `make test` to check it. Each installs what it needs first.
 
-.PHONY: help run test soak fuzz bench screens setup fmt lint
+.PHONY: help run test soak fuzz bench fmt lint
 
 help: ## Say what there is
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -17,7 +17,7 @@ soak: ## Hours of faults: nights of seeds, storms of kills (see .ci/soak for its
 	@.ci/setup test
 	@.ci/soak
 
-fuzz: ## Fuzz each target for SECONDS (default 10); needs a nightly toolchain
+fuzz: ## Fuzz each target for SECONDS_EACH (default 10); needs a nightly toolchain
 	@.ci/fuzz
 
 bench: ## Measure the engines
