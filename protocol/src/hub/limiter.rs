@@ -5,6 +5,7 @@ use core::net::IpAddr;
 use core::time::Duration;
 
 use super::store::UsernameHash;
+use crate::ids::UserId;
 use crate::limits;
 use crate::time::Instant;
 
@@ -38,6 +39,7 @@ impl Bucket {
 /// Who tries.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum Who {
+    Appender(UserId),
     Name(UsernameHash),
     Peer(IpAddr),
 }
@@ -45,6 +47,7 @@ enum Who {
 impl Who {
     const fn rate(self) -> (u32, Duration) {
         match self {
+            Self::Appender(_) => (limits::APPENDS_PER_USER, limits::APPEND_PER_USER_EVERY),
             Self::Name(_) => (limits::ATTEMPTS_PER_NAME, limits::ATTEMPT_PER_NAME_EVERY),
             Self::Peer(_) => (limits::ATTEMPTS_PER_PEER, limits::ATTEMPT_PER_PEER_EVERY),
         }
@@ -58,7 +61,7 @@ pub(super) struct Attempt {
     peer: Option<IpAddr>,
 }
 
-/// Counts attempts to log in and to register.
+/// Counts attempts to log in and to register, and appends.
 #[derive(Debug, Default)]
 pub(super) struct Limiter {
     buckets: BTreeMap<Who, Bucket>,
@@ -80,6 +83,11 @@ impl Limiter {
             return None;
         }
         Some(Attempt { name, peer })
+    }
+
+    /// Counts an append to the log, successful or not. Says whether there were not too many.
+    pub(super) fn append(&mut self, user: UserId, now: Instant) -> bool {
+        self.take(Who::Appender(user), now)
     }
 
     /// Gives a successful attempt back.

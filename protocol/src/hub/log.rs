@@ -103,6 +103,9 @@ impl Hub {
         if append.entries.len() > limits::MAX_APPEND_ENTRIES {
             return Err(Response::error(400, "too_many_entries"));
         }
+        if !self.limiter.append(caller.user, self.now) {
+            return Err(Response::error(429, "too many appends"));
+        }
         if self.appends.waiting.len() >= limits::MAX_WAITING_APPENDS {
             return Err(Response::error(503, "the server is busy"));
         }

@@ -54,6 +54,12 @@ pub const INVITE_LIFE: Duration = Duration::from_secs(24 * 3600);
 
 /// Requests and messages that wait for the store: past it the server says that it is busy.
 pub const MAX_OUTSTANDING_OPS: usize = 16_384;
+/// Appends to the log that one user has before having to wait: judging one copies the log's state and checks
+/// signatures while nobody else is served, and the log keeps for ever what is taken. More than founding a community with
+/// all its channels takes.
+pub const APPENDS_PER_USER: u32 = 256;
+/// How often a user gets an append back.
+pub const APPEND_PER_USER_EVERY: Duration = Duration::from_secs(1);
 /// Appends to the log that wait for their turn, each of up to [`MAX_APPEND_BYTES`](super::MAX_APPEND_BYTES).
 pub const MAX_WAITING_APPENDS: usize = 16;
 /// A page of the log, in bytes.

@@ -3,6 +3,7 @@
 use dialtone_protocol::UnixMillis;
 use dialtone_protocol::crypto::InviteSecret;
 use dialtone_protocol::ids::{EntryHash, Head};
+use dialtone_protocol::limits;
 use dialtone_protocol::sigchain::{DeviceRecord, Draft, Payload, Role};
 use dialtone_protocol::wire::cbor;
 use dialtone_protocol::wire::chain::{Append, ChainPage};
@@ -293,4 +294,23 @@ fn the_log_says_who_is_admin_of_its_members() {
         answer["admins"][founder.user.to_string()],
         Value::Bool(false)
     );
+}
+
+// spec 5.25
+#[test]
+fn appends_of_one_user_are_bounded() {
+    let mut community = Community::found();
+    let bob = community.member("bob", 2);
+    let elsewhere = || Append {
+        expected: None,
+        ..Append::default()
+    };
+    for _ in 0..limits::APPENDS_PER_USER {
+        assert_eq!(community.post(&bob, elsewhere()).status, 409);
+    }
+    assert_eq!(community.post(&bob, elsewhere()).status, 429);
+    let founder = community.founder.clone();
+    assert_eq!(community.post(&founder, elsewhere()).status, 409);
+    community.world.sleep(limits::APPEND_PER_USER_EVERY);
+    assert_eq!(community.post(&bob, elsewhere()).status, 409);
 }
