@@ -55,6 +55,8 @@ pub struct ChannelView {
     pub history: History,
     /// How many messages are unread.
     pub unread: u64,
+    /// The newest message that is marked as read; zero for none.
+    pub read: Seq,
     /// The number of the newest message known here.
     pub last_seq: Seq,
     /// Whether this account can send to it now.

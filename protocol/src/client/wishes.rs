@@ -200,6 +200,26 @@ impl Client {
         text
     }
 
+    /// Goes on in a channel in spite of its forks: nothing more is said of the devices that made them, and sending
+    /// starts again.
+    pub fn decide_forks(&mut self, channel: ChannelId, now: Instant) {
+        self.pass(now);
+        if let Some(facts) = Facts::of(&self.account, &self.log, &self.keys) {
+            self.chat.turn(&facts).decide_forks(channel, self.now);
+        }
+        self.pump();
+    }
+
+    /// Forgets what the server told of a channel, and begins again with its newest page: after a warning that the
+    /// server tells another past. One's own drafts stay.
+    pub fn start_over(&mut self, channel: ChannelId, now: Instant) {
+        self.pass(now);
+        if let Some(facts) = Facts::of(&self.account, &self.log, &self.keys) {
+            self.chat.turn(&facts).start_over(channel, self.now);
+        }
+        self.pump();
+    }
+
     /// Marks a channel as read up to a message.
     pub fn mark_read(&mut self, channel: ChannelId, seq: Seq, now: Instant) {
         self.pass(now);

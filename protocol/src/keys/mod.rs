@@ -250,7 +250,7 @@ impl Keys {
         }
         for (group, epoch, unhelped) in self.asks.take_due(self.now) {
             if unhelped {
-                match self.rotations.repair(group) {
+                match self.rotations.repair(group, epoch) {
                     Ok(()) => self.outputs.push_back(Output::Rotate(group)),
                     Err(Some(user)) => self.outputs.push_back(Output::Broken { user }),
                     Err(None) => {}

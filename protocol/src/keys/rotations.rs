@@ -4,7 +4,7 @@ use alloc::collections::BTreeMap;
 use alloc::vec::Vec;
 
 use super::Context;
-use crate::ids::{DeviceId, GroupId, UserId};
+use crate::ids::{DeviceId, Epoch, GroupId, UserId};
 use crate::limits;
 use crate::time::Instant;
 
@@ -12,8 +12,8 @@ use crate::time::Instant;
 #[derive(Debug, Default)]
 pub(super) struct Rotations {
     due: BTreeMap<GroupId, Instant>,
-    /// Who made the current key of each group.
-    authors: BTreeMap<GroupId, (DeviceId, UserId)>,
+    /// The newest epoch of each group, and who opened it.
+    newest: BTreeMap<GroupId, (Option<Epoch>, DeviceId, UserId)>,
     /// How often rotations of one author were repaired.
     repairs: BTreeMap<DeviceId, u32>,
 }
@@ -24,13 +24,14 @@ impl Rotations {
     pub(super) fn log_moved(&mut self, context: Context<'_>, now: Instant) {
         let chain = context.chain;
         let mut due = BTreeMap::new();
-        self.authors.clear();
+        self.newest.clear();
         for (group, state) in chain.groups() {
             let Some(author) = state.epochs.last().map(|epoch| epoch.author) else {
                 continue;
             };
             if let Some(device) = chain.device(author) {
-                self.authors.insert(group, (author, device.user));
+                self.newest
+                    .insert(group, (state.epoch(), author, device.user));
             }
             if state.is_closed() && context.is_entitled(group) {
                 let delay = limits::RANK_STEP
@@ -47,10 +48,14 @@ impl Rotations {
     /// # Errors
     ///
     /// When its author's were repaired too often (spec 9.32); the first time with the author's name.
-    pub(super) fn repair(&mut self, group: GroupId) -> Result<(), Option<UserId>> {
-        let Some((device, user)) = self.authors.get(&group).copied() else {
+    pub(super) fn repair(&mut self, group: GroupId, epoch: Epoch) -> Result<(), Option<UserId>> {
+        let Some((newest, device, user)) = self.newest.get(&group).copied() else {
             return Err(None);
         };
+        // A newer key is no help against a missing older one.
+        if newest != Some(epoch) {
+            return Err(None);
+        }
         let repairs = self.repairs.entry(device).or_insert(0);
         *repairs = repairs.saturating_add(1);
         match *repairs {

@@ -475,14 +475,18 @@ fn a_removal_makes_the_first_member_rotate() {
 #[test]
 fn repairs_of_one_author_are_bounded() {
     let mut world = World::new(History::All);
-    world.rotate(1, None);
+    let zero = world.rotate(1, None);
     let mut rotations = Rotations::default();
     rotations.log_moved(world.context(2), Instant::ZERO);
     for _ in 0..limits::MAX_REPAIRS {
-        assert_eq!(rotations.repair(GROUP), Ok(()));
+        assert_eq!(rotations.repair(GROUP, Epoch(0)), Ok(()));
     }
-    assert_eq!(rotations.repair(GROUP), Err(Some(user(1))));
-    assert_eq!(rotations.repair(GROUP), Err(None));
+    assert_eq!(rotations.repair(GROUP, Epoch(0)), Err(Some(user(1))));
+    assert_eq!(rotations.repair(GROUP, Epoch(0)), Err(None));
+    // A newer key would be no help against a missing older one.
+    world.rotate(3, Some(&zero));
+    rotations.log_moved(world.context(2), Instant::ZERO);
+    assert_eq!(rotations.repair(GROUP, Epoch(0)), Err(None));
 }
 
 // spec 9.10
