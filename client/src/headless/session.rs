@@ -19,13 +19,21 @@ use crate::link::{LinkError, timing};
 /// sealed, and may come later than what they name.
 pub(super) const APPEARS_WITHIN: Duration = Duration::from_secs(5);
 
+/// How long the attempt takes that a command makes before it gives up.
+const LAST_TRY: Duration = Duration::from_secs(5);
+
 /// An account that is connected.
 pub(super) struct Session<R: Runtime> {
     runtime: R,
     account: Account<R>,
     timeout: Duration,
-    /// Since when there is no connection.
-    cut_since: Option<Instant>,
+    connected: bool,
+    /// Whether a connection that was lost is waited for without end.
+    patient: bool,
+    /// While there is no connection: when to give up.
+    give_up_at: Option<Instant>,
+    /// Whether the last attempt before giving up was asked for.
+    last_try: bool,
     asked_to_end: Receiver<()>,
     trouble: Option<LinkError>,
     refused: Option<Warning>,
@@ -48,7 +56,10 @@ impl<R: Runtime> Session<R> {
             runtime: context.runtime.clone(),
             account,
             timeout: context.timeout,
-            cut_since: Some(context.runtime.now()),
+            connected: false,
+            patient: false,
+            give_up_at: Some(context.runtime.now() + context.timeout),
+            last_try: false,
             asked_to_end: interrupt::watch(),
             trouble: None,
             refused: None,
@@ -70,8 +81,7 @@ impl<R: Runtime> Session<R> {
     ) -> Result<Option<Event>, Failure> {
         let give_up = patience.map(|patience| self.runtime.now() + patience);
         loop {
-            let unreachable = self.cut_since.map(|since| since + self.timeout);
-            let until = [give_up, unreachable].into_iter().flatten().min();
+            let until = [give_up, self.give_up_at].into_iter().flatten().min();
             let report = match until {
                 Some(until) => {
                     let limit = until - self.runtime.now();
@@ -89,13 +99,27 @@ impl<R: Runtime> Session<R> {
                 Some(Err(failure)) => return Err(failure),
                 None => {
                     let now = self.runtime.now();
-                    if unreachable.is_some_and(|at| at <= now) {
-                        return Err(self.unreachable());
+                    match self.give_up_at {
+                        Some(at) if at > now => return Ok(None),
+                        None => return Ok(None),
+                        Some(_) if self.last_try => return Err(self.unreachable()),
+                        Some(_) => self.try_once_more(now).await?,
                     }
-                    return Ok(None);
                 }
             }
         }
+    }
+
+    /// Goes on without end from now on when a connection is lost.
+    pub(super) const fn be_patient(&mut self) {
+        self.patient = true;
+    }
+
+    /// The engine may be waiting between two attempts for longer than this command wants to.
+    async fn try_once_more(&mut self, now: Instant) -> Result<(), Failure> {
+        self.last_try = true;
+        self.give_up_at = Some(now + LAST_TRY.min(self.timeout));
+        self.with(Client::connect).await
     }
 
     /// The next report, or an error when the account or the user ends it all.
@@ -187,10 +211,11 @@ impl<R: Runtime> Session<R> {
 
     /// Ends the session: posts what it owes, within a bound, and closes its files.
     pub(super) async fn close(self) {
-        let bound = match self.cut_since {
-            None => SETTLE_WITHIN,
+        let bound = if self.connected {
+            SETTLE_WITHIN
+        } else {
             // Nothing can be posted now; the next command that connects does it.
-            Some(_) => Duration::from_millis(500),
+            Duration::from_millis(500)
         };
         self.account.close(bound).await;
     }
@@ -211,7 +236,11 @@ impl<R: Runtime> Session<R> {
                 self.refused = Some(warning.clone());
             }
             Event::StateChanged(state) => match state {
-                ConnectionState::Online | ConnectionState::Syncing => self.cut_since = None,
+                ConnectionState::Online | ConnectionState::Syncing => {
+                    self.connected = true;
+                    self.give_up_at = None;
+                    self.last_try = false;
+                }
                 ConnectionState::Refused => {
                     let what = self.refused.take().map_or_else(
                         || "the server refused this account".to_owned(),
@@ -219,8 +248,11 @@ impl<R: Runtime> Session<R> {
                     );
                     return Err(Failure::new(Exit::Refused, what));
                 }
-                _ if self.cut_since.is_none() => {
-                    self.cut_since = Some(self.runtime.now());
+                _ if self.connected => {
+                    self.connected = false;
+                    if !self.patient {
+                        self.give_up_at = Some(self.runtime.now() + self.timeout);
+                    }
                     output::note("dialtone: the connection was lost; trying again");
                 }
                 _ => {}

@@ -44,6 +44,7 @@ async fn print_all<R: Runtime>(
     if wanted.count == Some(0) {
         return Ok(());
     }
+    session.be_patient();
     let Some(channel) = appeared(session, &wanted.channel).await? else {
         return Ok(());
     };
