@@ -5,7 +5,6 @@
 #![cfg(feature = "tui")]
 #![expect(
     clippy::unwrap_used,
-    clippy::panic,
     clippy::print_stderr,
     reason = "in a test a failure ends the test"
 )]

@@ -96,6 +96,7 @@ pub trait Udp: Send + Sync + 'static {
 /// Sees every output of an engine, in order, before its driver carries it out. By default nobody does.
 ///
 /// For tests that compare what engines do under different runtimes.
+#[expect(clippy::type_complexity, reason = "it is this type that names it")]
 pub struct Observer<O>(Option<Arc<dyn Fn(&O) + Send + Sync>>);
 
 impl<O> Observer<O> {

@@ -244,17 +244,7 @@ fn first_unread(client: &Client, channel: ChannelId) -> Option<Seq> {
     let channels: Vec<ChannelView> = client.channels();
     let view = channels.iter().find(|view| view.id == channel)?;
     let oldest = client.messages(channel).find_map(|message| message.seq)?;
-    let others = |message: &MessageView<'_>| message.sender != client.me().user;
-    let numbers = client.messages(channel).rev().filter(others);
-    let unread = numbers
-        .filter_map(|message| message.seq)
-        .take(usize::try_from(view.unread).unwrap_or(usize::MAX));
-    Some(
-        unread
-            .last()
-            .unwrap_or_else(|| view.last_seq.next())
-            .max(oldest),
-    )
+    Some(view.read.next().max(oldest))
 }
 
 /// One message, as it is printed.
