@@ -110,33 +110,39 @@ fn open(subject: Subject, entry: &mut Entry, chain: &Chain, keys: &Keys) -> bool
     else {
         return false;
     };
+    let opened = entry
+        .sealed
+        .iter()
+        .enumerate()
+        .rev()
+        .find_map(|(at, sealed)| {
+            let (group, epoch) = (sealed.group, sealed.epoch);
+            let key = keys.get(group, epoch)?;
+            let place = NamePlace {
+                community,
+                subject,
+                group,
+                epoch,
+            };
+            let secret = NameSecret::open(&sealed.bytes, &place, key, &commitment).ok()?;
+            Some((at, secret))
+        });
+    let Some((at, secret)) = opened else {
+        return false;
+    };
+    // What came before it is old. What came after it may be what the log commits to next.
+    entry.sealed.drain(..=at);
     if entry
         .opened
         .as_ref()
         .is_some_and(|opened| opened.commitment == commitment)
     {
-        entry.sealed.clear();
         return false;
     }
-    let opened = entry.sealed.iter().rev().find_map(|sealed| {
-        let (group, epoch) = (sealed.group, sealed.epoch);
-        let key = keys.get(group, epoch)?;
-        let place = NamePlace {
-            community,
-            subject,
-            group,
-            epoch,
-        };
-        NameSecret::open(&sealed.bytes, &place, key, &commitment).ok()
-    });
-    let Some(secret) = opened else {
-        return false;
-    };
     entry.opened = Some(NameRecord {
         commitment,
         name: Named::of(&secret),
     });
-    entry.sealed.clear();
     true
 }
 

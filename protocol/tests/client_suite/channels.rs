@@ -5,7 +5,7 @@ use dialtone_protocol::client::{
     Access, Body, ConnectionState, Delivery, Event, History, IntentError, IntentName, SendError,
 };
 use dialtone_protocol::ids::ChannelId;
-use dialtone_protocol::wire::http::Request;
+use dialtone_protocol::wire::http::{Request, Response};
 
 use crate::join::{community, texts};
 use crate::net::Net;
@@ -140,6 +140,26 @@ fn a_channel_is_renamed_and_deleted_for_all() {
     let now = net.now;
     let sent = net.client(bob).send_message(general, "too late", now);
     assert_eq!(sent, Err(SendError::NoChannel));
+}
+
+// spec 9.50
+#[test]
+fn a_new_name_that_comes_before_its_log_is_kept() {
+    let (mut net, alice, bob) = two();
+    let general = net.channel(alice, "general");
+    net.tamper = Some(Box::new(|request, response| match request {
+        Request::Sigchain { .. } => Response::error(503, "later"),
+        _ => response,
+    }));
+    let now = net.now;
+    net.client(alice)
+        .rename_channel(general, "lobby", now)
+        .unwrap();
+    net.run();
+    assert_eq!(names(&net, bob), [Some("general".to_owned())]);
+    net.tamper = None;
+    net.wait(5);
+    assert_eq!(names(&net, bob), [Some("lobby".to_owned())]);
 }
 
 #[test]
