@@ -8,6 +8,7 @@
 
 mod common;
 
+use std::env;
 use std::thread;
 use std::time::Duration;
 
@@ -111,14 +112,15 @@ fn two_people_talk(runtime: &'static str) {
 }
 
 fn the_server_is_killed_in_a_burst(runtime: &'static str) {
-    const MANY: usize = 400;
+    let many: usize = knob("DIALTONE_SOAK_MESSAGES", 400);
+    let kills: usize = knob("DIALTONE_SOAK_KILLS", 3);
     let (mut server, alice) = founded(runtime);
     let bob = invited("bob", runtime, &alice);
 
-    let watching = bob.start(["tail", "#general", "--json", "--count", &MANY.to_string()]);
-    let lines: Vec<_> = (0..MANY).map(|n| format!("message {n}")).collect();
+    let watching = bob.start(["tail", "#general", "--json", "--count", &many.to_string()]);
+    let lines: Vec<_> = (0..many).map(|n| format!("message {n}")).collect();
     let burst = alice.start_with_input(["send", "#general", "--lines"], lines.join("\n"));
-    for _ in 0..3 {
+    for _ in 0..kills {
         thread::sleep(Duration::from_millis(700));
         server.kill();
         thread::sleep(Duration::from_millis(200));
@@ -143,9 +145,14 @@ fn the_server_is_killed_in_a_burst(runtime: &'static str) {
         "--from-seq",
         "1",
         "--count",
-        &MANY.to_string(),
+        &many.to_string(),
     ]);
     check(again.objects());
+}
+
+/// What a long run sets by the environment, or the measure of every run.
+fn knob(name: &str, usual: usize) -> usize {
+    env::var(name).map_or(usual, |value| value.parse().unwrap())
 }
 
 fn the_sender_is_killed_in_a_burst(runtime: &'static str) {
