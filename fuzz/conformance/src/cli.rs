@@ -38,6 +38,9 @@ struct Load {
     /// Connections, all of which receive
     #[arg(long, default_value_t = 200)]
     receivers: usize,
+    /// How many of them belong to one user; only --admin-token makes several users
+    #[arg(long, default_value_t = 100)]
+    per_user: usize,
     /// How many of them send as well
     #[arg(long, default_value_t = 8)]
     senders: u16,
@@ -144,6 +147,7 @@ impl Load {
             access: self.access.into_access(),
             channel: self.channel,
             receivers: self.receivers,
+            per_user: self.per_user,
             senders: self.senders,
             mode,
             span: Duration::from_secs(self.seconds),

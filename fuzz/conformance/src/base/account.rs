@@ -32,7 +32,7 @@ pub struct Account {
     pub token: String,
 }
 
-/// Gets a session, with a new user unless there is one already.
+/// Gets the sessions of `users` new users, of one who comes by an invite, or of one who is there already.
 ///
 /// # Errors
 ///
@@ -40,23 +40,42 @@ pub struct Account {
 pub async fn enter<R: Runtime>(
     runtime: &R,
     server: &Address,
-    access: Access,
-) -> Result<Account, BaseError> {
-    let invite = match access {
-        Access::Token(token) => return Ok(Account { token }),
-        Access::Invite(invite) => invite,
+    access: &Access,
+    users: usize,
+) -> Result<Vec<Account>, BaseError> {
+    match access {
+        Access::Token(token) => Ok(vec![Account {
+            token: token.clone(),
+        }]),
+        Access::Invite(invite) => Ok(vec![register(runtime, server, invite).await?]),
         Access::AdminToken(token) => {
             let header = ("x-admin-token", token.as_str());
-            let made = call(runtime, server, "POST", "/server/invites", header, None).await?;
-            text(&made, "token")?
+            let mut accounts = Vec::with_capacity(users);
+            for _ in 0..users {
+                let made = call(runtime, server, "POST", "/server/invites", header, None).await?;
+                let invite = text(&made, "token")?;
+                accounts.push(register(runtime, server, &invite).await?);
+            }
+            Ok(accounts)
         }
-    };
-    let seed = runtime.seed();
+    }
+}
+
+async fn register<R: Runtime>(
+    runtime: &R,
+    server: &Address,
+    invite: &str,
+) -> Result<Account, BaseError> {
+    let mut seed = runtime.seed();
     let name: String = seed
         .iter()
         .take(6)
         .map(|byte| format!("{byte:02x}"))
         .collect();
+    if let Some(last) = seed.last_mut() {
+        // The highest bit of an X25519 key is always clear.
+        *last &= 0x7f;
+    }
     let user = json!({
         "username": format!("load-{name}"),
         "password": PASSWORD,

@@ -50,6 +50,8 @@ pub struct Plan {
     pub channel: Option<String>,
     /// Connections, all of which receive.
     pub receivers: usize,
+    /// How many of them belong to one user: a server may bound it. Only the host's token makes several users.
+    pub per_user: usize,
     /// How many of them send as well.
     pub senders: u16,
     /// How they send.
@@ -72,13 +74,17 @@ pub struct Plan {
 ///
 /// When the server refuses the kit, or cannot be reached. What happens to messages is in the report.
 pub async fn run<R: Runtime>(runtime: R, plan: Plan) -> Result<Report, BaseError> {
-    let account = enter(&runtime, &plan.server, plan.access.clone()).await?;
+    let users = plan.receivers.div_ceil(plan.per_user.max(1));
+    let accounts = enter(&runtime, &plan.server, &plan.access, users).await?;
+    let Some(maker) = accounts.first() else {
+        return Err(BaseError::Garbled("there are no users".into()));
+    };
     let channel = match &plan.channel {
         Some(channel) => channel.clone(),
-        None => channel(&runtime, &plan.server, &account).await?,
+        None => channel(&runtime, &plan.server, maker).await?,
     };
     let before = plan.server_pid.and_then(Usage::of);
-    let crowd = Crowd::gather(&runtime, &plan, &account, &channel).await?;
+    let crowd = Crowd::gather(&runtime, &plan, &accounts, &channel).await?;
     pause(&runtime, REST).await;
     let resting = plan.server_pid.and_then(Usage::of);
     let ours = Usage::of(std::process::id());
@@ -119,7 +125,7 @@ impl Crowd {
     async fn gather<R: Runtime>(
         runtime: &R,
         plan: &Plan,
-        account: &Account,
+        accounts: &[Account],
         channel: &str,
     ) -> Result<Self, BaseError> {
         let common = Arc::new(Common {
@@ -137,8 +143,8 @@ impl Crowd {
             starts: Vec::with_capacity(plan.senders.into()),
         };
         // Each begins to read as soon as it is open: a server tells all of them about each one that comes.
-        let mut opening = stream::iter(0..plan.receivers)
-            .map(|_| open(runtime, &plan.server, account))
+        let mut opening = stream::iter(accounts.iter().cycle().take(plan.receivers))
+            .map(|account| open(runtime, &plan.server, account))
             .buffer_unordered(OPENING);
         while let Some((stream, partial)) = opening.try_next().await? {
             let mut tally = Tally::new(plan.senders);
