@@ -123,7 +123,7 @@ impl Future for Task {
 
 impl Drop for Task {
     fn drop(&mut self) {
-        self.alarm.calm();
+        self.alarm.end();
     }
 }
 

@@ -1,7 +1,6 @@
 //! The scripted world: its clock, what is going on in it, and what waits for its turn.
 
 use std::collections::BTreeMap;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Wake, Waker};
 use std::thread;
@@ -36,7 +35,7 @@ struct State {
 #[derive(Default)]
 struct Wire {
     party: &'static str,
-    /// What first came in, or the last that was written: what the bytes belong to.
+    /// Of the server, the last request that came in; of a person, the last one written.
     about: Vec<u8>,
     held: Vec<u8>,
     open: Vec<u8>,
@@ -141,8 +140,8 @@ impl World {
         let mut state = self.state();
         state.written += bytes.len() as u64;
         if let Some(wire) = state.wires.get_mut(&id) {
-            // Frames are masked with chance; what opened the connection is not.
-            if !wire.about.starts_with(b"GET /ws") {
+            // What opened a socket says more than the frames on it, which are masked with chance.
+            if wire.party != "server" && !wire.is_socket() {
                 wire.about = bytes.to_vec();
             }
         }
@@ -167,7 +166,7 @@ impl World {
             wire.waker = Some(waker.clone());
             return 0;
         }
-        if wire.party == "server" && !wire.about.starts_with(b"GET /ws") {
+        if wire.party == "server" && !wire.is_socket() {
             wire.about.clone_from(&wire.open);
         }
         let count = buffer.len().min(wire.open.len());
@@ -204,23 +203,20 @@ impl World {
 }
 
 impl Wire {
-    /// The same in every run: whose it is, to whom it belongs, and what is on it.
+    fn is_socket(&self) -> bool {
+        self.about.starts_with(b"GET /ws")
+    }
+
+    /// The same in every run: whose it is, whether it is a socket, and what is on it. Which of several connections
+    /// carries a call is not.
     fn order(&self) -> (&'static str, bool, &[u8], &[u8]) {
-        let of_server = self.party == "server";
-        let socket = self.about.starts_with(b"GET /ws");
-        // The first request of a connection says whose it is by its token; what follows on a socket is masked.
-        let what: &[u8] = if socket { b"" } else { &self.held };
-        let whose = if socket || of_server {
-            let text = if self.about.is_empty() {
-                &self.held
-            } else {
-                &self.about
-            };
-            token(text)
-        } else {
-            &self.about
-        };
-        (self.party, socket, whose, what)
+        match (self.party, self.is_socket()) {
+            // Each person has one.
+            (party, true) => (party, true, token(&self.about), b""),
+            ("server", false) => ("server", false, token(&self.held), &self.held),
+            // An answer, by what was asked.
+            (party, false) => (party, false, &self.about, &self.held),
+        }
     }
 }
 
@@ -248,8 +244,13 @@ impl Drop for Busy {
 /// Whether a task is woken, and how its executor is told.
 pub(crate) struct Alarm {
     world: World,
-    woken: AtomicBool,
-    executor: Mutex<Option<Waker>>,
+    bell: Mutex<Bell>,
+}
+
+struct Bell {
+    woken: bool,
+    ended: bool,
+    executor: Option<Waker>,
 }
 
 impl Alarm {
@@ -258,20 +259,30 @@ impl Alarm {
         world.state().busy += 1;
         Arc::new(Self {
             world: world.clone(),
-            woken: AtomicBool::new(true),
-            executor: Mutex::new(None),
+            bell: Mutex::new(Bell {
+                woken: true,
+                ended: false,
+                executor: None,
+            }),
         })
     }
 
     /// The task runs now: `executor` is to be told when it is woken again.
     pub(crate) fn runs(&self, executor: &Waker) {
-        *self.executor.lock().unwrap() = Some(executor.clone());
-        self.calm();
+        let mut bell = self.bell.lock().unwrap();
+        bell.executor = Some(executor.clone());
+        self.calm(&mut bell);
     }
 
-    /// Nobody waits for it any more.
-    pub(crate) fn calm(&self) {
-        if self.woken.swap(false, Ordering::SeqCst) {
+    /// The task is gone. Wakers of it may be left anywhere.
+    pub(crate) fn end(&self) {
+        let mut bell = self.bell.lock().unwrap();
+        bell.ended = true;
+        self.calm(&mut bell);
+    }
+
+    fn calm(&self, bell: &mut Bell) {
+        if std::mem::take(&mut bell.woken) {
             self.world.state().busy -= 1;
         }
     }
@@ -279,10 +290,15 @@ impl Alarm {
 
 impl Wake for Alarm {
     fn wake(self: Arc<Self>) {
-        if !self.woken.swap(true, Ordering::SeqCst) {
+        let mut bell = self.bell.lock().unwrap();
+        if bell.ended {
+            return;
+        }
+        if !std::mem::replace(&mut bell.woken, true) {
             self.world.state().busy += 1;
         }
-        let executor = self.executor.lock().unwrap().clone();
+        let executor = bell.executor.clone();
+        drop(bell);
         if let Some(executor) = executor {
             executor.wake();
         }
