@@ -85,7 +85,7 @@ impl Held {
         core::mem::take(&mut self.waiting)
     }
 
-    /// The keys that this device may have and does not (spec 9.13).
+    /// The keys that this device may have and does not (spec 9.20).
     pub(super) fn missing(&self, context: Context<'_>) -> Vec<(GroupId, Epoch)> {
         let own = RecipientId::Device(context.device);
         let mut missing = Vec::new();
@@ -109,7 +109,7 @@ impl Held {
 }
 
 /// Whether a recipient may have the key of an epoch: it is one of the group now, and newcomers read all of the group's
-/// history, or it was one of the group when the epoch began (spec 9.13).
+/// history, or it was one of the group when the epoch began (spec 9.20).
 #[must_use]
 pub(super) fn may_hold(
     chain: &Chain,

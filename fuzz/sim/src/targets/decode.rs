@@ -18,11 +18,7 @@ pub fn run(bytes: &[u8]) {
         return;
     };
     match choice % 16 {
-        0 => text(
-            bytes,
-            |text| ClientFrame::parse(text.as_bytes()).ok(),
-            ClientFrame::to_text,
-        ),
+        0 => text(bytes, own_frame, ClientFrame::to_text),
         1 => text(
             bytes,
             |text| ServerEvent::parse(text.as_bytes()).ok(),
@@ -48,6 +44,16 @@ pub fn run(bytes: &[u8]) {
         }
         _ => request(bytes),
     }
+}
+
+/// A frame that our clients send. Of those that only clients of the original send, no more than the kind is kept.
+fn own_frame(text: &str) -> Option<ClientFrame> {
+    let frame = ClientFrame::parse(text.as_bytes()).ok()?;
+    let original = matches!(
+        frame,
+        ClientFrame::DirectMessage | ClientFrame::Broadcast | ClientFrame::Unsupported
+    );
+    (!original).then_some(frame)
 }
 
 /// A request to any route: the second byte chooses it, a zero byte parts query and body.
