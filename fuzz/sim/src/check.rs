@@ -16,6 +16,7 @@ type Shown = (ClientId, Option<UserId>, String);
 pub fn violations(world: &World) -> Vec<String> {
     let mut wrong = Vec::new();
     let mut truth: BTreeMap<(ChannelId, Seq), Shown> = BTreeMap::new();
+    let mut names: BTreeMap<ChannelId, String> = BTreeMap::new();
     for (index, person) in world.people.iter().enumerate() {
         let name = &person.beginning.username;
         wrong.extend(
@@ -35,11 +36,32 @@ pub fn violations(world: &World) -> Vec<String> {
             ));
             continue;
         }
+        for member in client.members() {
+            if member.name.is_none() && member.pending.is_none() {
+                wrong.push(format!("{name} cannot read the name of {}", member.user));
+            }
+        }
         for channel in client.channels().iter().filter(|channel| !channel.original) {
-            if channel.name.is_none() {
-                wrong.push(format!(
+            match &channel.name {
+                None => wrong.push(format!(
                     "{name} cannot read the name of channel {}",
                     channel.id
+                )),
+                Some(called) => {
+                    let known = names.entry(channel.id).or_insert_with(|| called.clone());
+                    if known != called {
+                        wrong.push(format!(
+                            "{name} calls channel {} {called:?} and not {known:?}",
+                            channel.id
+                        ));
+                    }
+                }
+            }
+            let read = person.read.get(&channel.id).map_or(0, |seq| seq.0);
+            if channel.unread > channel.last_seq.0.saturating_sub(read) {
+                wrong.push(format!(
+                    "{name} has {} unread of {} in {}, and read {read}",
+                    channel.unread, channel.last_seq.0, channel.id
                 ));
             }
             let from_join = channel.history == History::FromJoin;

@@ -5,6 +5,7 @@
 //! linted and replayed with everything else.
 
 pub mod check;
+mod deeds;
 pub mod dice;
 pub mod net;
 pub mod packet;

@@ -76,6 +76,8 @@ pub struct Person {
     pub calls: BTreeMap<CallId, Instant>,
     /// What was acked, over all runs of the program.
     pub acked: Vec<Acked>,
+    /// How far each channel was marked as read.
+    pub read: BTreeMap<ChannelId, Seq>,
     /// Links of invites that were made and not given away yet.
     pub links: Vec<String>,
     /// What the engine warned of.
@@ -95,6 +97,7 @@ impl Person {
             socket: None,
             calls: BTreeMap::new(),
             acked: Vec::new(),
+            read: BTreeMap::new(),
             links: Vec::new(),
             warnings: Vec::new(),
             refusals: Vec::new(),

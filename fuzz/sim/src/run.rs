@@ -2,20 +2,10 @@
 
 use core::time::Duration;
 
-use dialtone_protocol::client::{Access, Client, History};
-use dialtone_protocol::ids::ChannelId;
-use dialtone_protocol::wire::answer::InviteAnswer;
-use dialtone_protocol::wire::http::{HttpCall, Method};
-use dialtone_protocol::wire::link::Link;
-
 use crate::check;
+use crate::deeds;
 use crate::net::Faults;
-use crate::packet::PersonIndex;
-use crate::person::Beginning;
 use crate::world::World;
-
-/// The most people of a run.
-const PEOPLE: usize = 5;
 
 /// What came of a run.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -37,9 +27,9 @@ pub struct Report {
 pub fn run(seed: u64, steps: u64) -> Report {
     let mut world = World::new(seed, Faults::NONE);
     world.run_for(Duration::from_secs(1));
-    match host_link(&mut world) {
+    match deeds::host_link(&mut world) {
         Some(link) => {
-            begin(&mut world, &format!("{link}#found"));
+            deeds::begin(&mut world, &format!("{link}#found"));
         }
         None => return report(&world, vec!["the host got no invite".to_owned()]),
     }
@@ -95,11 +85,17 @@ fn act(world: &mut World, step: u64, down: &mut Option<u64>) {
         return;
     }
     match world.dice.below(100) {
-        0..55 => say(world, person, step),
-        55..62 => create_channel(world, person, step),
-        62..70 => invite(world, person),
-        70..74 => newcomer(world),
-        74..80 => world.crash(person),
+        0..46 => deeds::say(world, person, step),
+        46..52 => deeds::create_channel(world, person, step),
+        52..54 => deeds::rename_channel(world, person, step),
+        54 => deeds::delete_channel(world, person),
+        55..59 => deeds::add_to_channel(world, person),
+        59..64 => deeds::mark_read(world, person),
+        64..70 => deeds::invite(world, person),
+        70..73 => deeds::newcomer(world),
+        73 if down.is_none() => deeds::newcomer_of_the_host(world),
+        73..75 => deeds::vouch(world, person),
+        75..80 => world.crash(person),
         80..86 => world.cut(person),
         86..92 => world.mend(person),
         92..95 => {
@@ -108,67 +104,8 @@ fn act(world: &mut World, step: u64, down: &mut Option<u64>) {
                 *down = Some(step + 1 + world.dice.below(5));
             }
         }
-        _ => page_back(world, person),
+        _ => deeds::page_back(world, person),
     }
-}
-
-fn say(world: &mut World, person: PersonIndex, step: u64) {
-    let Some(channel) = any_channel(world, person) else {
-        return;
-    };
-    // Now and then the program dies in the middle of what comes of it.
-    let outputs = world.dice.chance(50).then(|| world.dice.below(3));
-    // A message that cannot be sent now is refused to its writer by name; the checks look at what was taken.
-    let _ = world.with(person, outputs, |client, now| {
-        client.send_message(channel, &format!("step {step} by {person}"), now)
-    });
-}
-
-fn create_channel(world: &mut World, person: PersonIndex, step: u64) {
-    let access = if world.dice.chance(300) {
-        Access::Private
-    } else {
-        Access::Open
-    };
-    let history = if world.dice.chance(300) {
-        History::FromJoin
-    } else {
-        History::All
-    };
-    let _ = world.with(person, None, |client, now| {
-        client.create_channel(&format!("channel-{step}"), access, history, now)
-    });
-}
-
-fn invite(world: &mut World, person: PersonIndex) {
-    if world.people.len() < PEOPLE {
-        let _ = world.with(person, None, Client::create_invite);
-    }
-}
-
-fn newcomer(world: &mut World) {
-    if world.people.len() >= PEOPLE {
-        return;
-    }
-    if let Some(link) = world.people.iter_mut().find_map(|one| one.links.pop()) {
-        begin(world, &link);
-    }
-}
-
-fn page_back(world: &mut World, person: PersonIndex) {
-    if let Some(channel) = any_channel(world, person) {
-        world.with(person, None, |client, now| client.load_older(channel, now));
-    }
-}
-
-fn any_channel(world: &mut World, person: PersonIndex) -> Option<ChannelId> {
-    let channels = world.people.get(person)?.client.as_ref()?.channels();
-    let open: Vec<_> = channels
-        .iter()
-        .filter(|channel| channel.can_send)
-        .map(|channel| channel.id)
-        .collect();
-    world.dice.pick(&open).copied()
 }
 
 /// Ends all faults and gives everybody time to catch up.
@@ -186,31 +123,11 @@ fn heal(world: &mut World) {
             world.launch(person);
         }
     }
+    world.run_for(Duration::from_secs(60));
+    for person in 0..world.people.len() {
+        deeds::vouch(world, person);
+    }
     world.run_for(Duration::from_secs(180));
-}
-
-fn begin(world: &mut World, link: &str) -> Option<PersonIndex> {
-    let link = Link::parse(link).ok()?;
-    let username = format!("person{}", world.people.len());
-    Some(world.arrive(Beginning { link, username }))
-}
-
-/// What a host gets by `curl`: the first steps of every server.
-fn host_link(world: &mut World) -> Option<String> {
-    let call = HttpCall {
-        method: Method::Post,
-        path_and_query: "/server/invites".to_owned(),
-        content_type: None,
-        body: Vec::new(),
-    };
-    world.host_request(&call);
-    world.run_for(Duration::from_secs(1));
-    let answer = world.server.host_answer()?;
-    let invite: InviteAnswer = serde_json::from_slice(&answer.body).ok()?;
-    Some(format!(
-        "http://dialtone.test/invite/{}",
-        invite.token.expose()
-    ))
 }
 
 fn report(world: &World, violations: Vec<String>) -> Report {
