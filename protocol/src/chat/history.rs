@@ -199,6 +199,11 @@ impl Channel {
         let first = dense(&page)?;
         match part {
             Part::After(after) => {
+                if page.last_seq == Seq(0) && after > Seq(0) {
+                    // The channel is gone at the server: the log will say that it was deleted, or the server keeps
+                    // its messages back.
+                    return Err(Flaw::Unhelpful);
+                }
                 let here = self.transcript_at(after);
                 if page.last_seq < after || here.is_some_and(|here| here != page.transcript) {
                     return Err(Flaw::OtherHistory(after));
