@@ -252,9 +252,12 @@ impl Composer<'_> {
         Ok(())
     }
 
-    /// Seals a known name once more, under the key that a newcomer has.
+    /// Seals a known name once more, under the key that a newcomer has. One that the log has replaced stays away: it
+    /// would stand in the place of the one that follows it.
     fn repeat_name(&mut self, subject: Subject) {
-        if let Some(record) = self.known.record(subject) {
+        let current = self.after.name_commitment(subject);
+        let known = self.known.record(subject);
+        if let Some(record) = known.filter(|record| Some(record.commitment) == current) {
             let name = record.name.clone();
             let _ = self.seal_name(subject, &name);
         }
