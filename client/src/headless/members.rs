@@ -57,14 +57,15 @@ async fn act<R: Runtime>(
         .collect())
 }
 
-/// Whether the names are here, and who is online: whoever asks is, so that its own presence tells.
+/// Whether the names are here, who waits for a vouch, and who is online: whoever asks is, so that its own presence tells.
 fn told_all(client: &Client) -> Option<()> {
     let me = client.me().user;
     let told = |member: &MemberView| {
         let named = member.pending.is_some() || member.name.is_some();
         named && (member.online || Some(member.user) != me)
     };
-    client.members().iter().all(told).then_some(())
+    let all = client.knows_newcomers() && client.members().iter().all(told);
+    all.then_some(())
 }
 
 /// Who waits and is meant: by the name that they say, their id, or their safety number.

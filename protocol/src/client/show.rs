@@ -4,6 +4,7 @@ use alloc::string::String;
 use alloc::vec::Vec;
 
 use super::account::Plan;
+use super::chores::Chore;
 use super::confusable::Skeletons;
 use super::views::{
     Access, Body, ChannelView, Delivery, History, Me, MemberView, MessageView, Role, Standing,
@@ -139,6 +140,15 @@ impl Client {
             sent_at: message.sent_at,
             mark: Delivery::Sent,
         }
+    }
+
+    /// Whether it is known who waits for a vouch: an admin's engine asks for that once it is online, and
+    /// [`Event::MembersChanged`] follows.
+    ///
+    /// [`Event::MembersChanged`]: super::Event::MembersChanged
+    #[must_use]
+    pub fn knows_newcomers(&self) -> bool {
+        !self.chores.is_busy(Chore::Pending)
     }
 
     /// The members, sorted by name, then those who wait for a vouch.
