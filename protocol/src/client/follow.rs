@@ -148,16 +148,25 @@ impl Client {
         self.tell_joined();
     }
 
-    /// Says once that this account is a member and can read.
+    /// Says once that this account is a member and can read, and sees to its name. A program that died in between has
+    /// said so, and may still be without a name.
     pub(super) fn tell_joined(&mut self) {
-        let chain = self.log.chain();
-        let newest = chain.group(GroupId::Open).and_then(|group| group.epoch());
-        let readable = newest.is_some_and(|epoch| self.keys.get(GroupId::Open, epoch).is_some());
-        if self.account.plan == Plan::Member && readable && !self.joined {
+        if !self.can_read() {
+            return;
+        }
+        if !self.joined {
             self.joined = true;
             self.out.event(Event::Joined);
-            self.name_self();
         }
+        self.name_self();
+    }
+
+    /// Whether this account is a member and holds the key of everybody.
+    pub(super) fn can_read(&self) -> bool {
+        let chain = self.log.chain();
+        let newest = chain.group(GroupId::Open).and_then(|group| group.epoch());
+        self.account.plan == Plan::Member
+            && newest.is_some_and(|epoch| self.keys.get(GroupId::Open, epoch).is_some())
     }
 
     /// Whoever came without its name's key commits to its name now.

@@ -130,7 +130,7 @@ fn session_error(error: session::RestoreError) -> RestoreError {
 impl Client {
     /// Lets everything look at what was restored.
     fn resume(&mut self) {
-        self.joined = self.account.plan == Plan::Member;
+        self.joined = self.can_read();
         self.log_moved(&[]);
         self.tell_chat(chat::Input::LogMoved);
     }

@@ -96,6 +96,29 @@ fn a_join_survives_a_crash_after_any_batch() {
     });
 }
 
+// spec 9.2
+#[test]
+fn whoever_is_vouched_for_gets_a_name_after_a_crash_after_any_batch() {
+    at_every_batch(|more| {
+        let (mut net, alice) = community();
+        let link = net.host_link("");
+        let bob = net.join("bob", &link);
+        net.peers[bob].dies_after = Some(net.peers[bob].batches + more);
+        let members = net.view(alice).members();
+        let waiting = members.iter().find(|it| it.pending.is_some());
+        let (user, now) = (waiting.expect("bob waits").user, net.now);
+        net.client(alice).vouch(user, now).unwrap();
+        net.run();
+        net.wait(3);
+        let died = revive(&mut net, bob);
+        let names: Vec<_> = net.view(alice).members();
+        let names: Vec<_> = names.into_iter().map(|it| it.name).collect();
+        let expected = ["alice", "bob"].map(|name| Some(name.to_owned()));
+        assert_eq!(names, expected, "batch {more}");
+        died
+    });
+}
+
 // spec 9.41, 9.42
 #[test]
 fn a_new_channel_and_its_first_message_survive_a_crash_after_any_batch() {
