@@ -6,7 +6,7 @@ use alloc::vec::Vec;
 use minicbor::{Decode, Encode};
 
 use super::Client;
-use super::account::{Account, Plan};
+use super::account::Account;
 use super::error::RestoreError;
 use super::intent::Wish;
 use super::log::Log;
