@@ -167,6 +167,11 @@ impl Wish {
         }
     }
 
+    /// Whether the append seals a name once more, for somebody who cannot open it as it stands (spec 9.44).
+    pub(super) fn hands_a_name_on(&self) -> bool {
+        matches!(self, Self::AddToChannel { .. })
+    }
+
     /// Judges the wish anew by the log as it is now (spec 9.41).
     pub(super) fn judge(&self, chain: &Chain, who: Wisher) -> Verdict {
         let wanted = |allowed: bool| match allowed {

@@ -2,6 +2,7 @@
 
 use super::chores::{Chore, jitter};
 use super::event::{ConnectionState, Event};
+use super::intent::Wish;
 use super::io::LinkFailure;
 use super::{Client, Output};
 use crate::limits;
@@ -39,6 +40,8 @@ pub(super) struct Gate {
     online: bool,
     complete: bool,
     log_busy: bool,
+    /// A wish hands a name on, and names are still being read.
+    lacks_names: bool,
 }
 
 impl Gate {
@@ -47,7 +50,7 @@ impl Gate {
             && match chore {
                 Chore::Log => true,
                 // An append follows the end of the log.
-                Chore::Append => self.complete && !self.log_busy,
+                Chore::Append => self.complete && !self.log_busy && !self.lacks_names,
                 // Nothing else of a server is wanted before its log was found to be the right one.
                 Chore::InviteEnvelopes
                 | Chore::Envelopes
@@ -118,10 +121,13 @@ impl Client {
     }
 
     pub(super) fn gate(&self) -> Gate {
+        let reading = [Chore::Envelopes, Chore::Names];
+        let reading = reading.iter().any(|chore| self.chores.is_busy(*chore));
         Gate {
             online: self.session.state() == State::Online,
             complete: self.link.complete && !self.log.has_ended(),
             log_busy: self.chores.is_busy(Chore::Log),
+            lacks_names: reading && self.intents.wishes().any(Wish::hands_a_name_on),
         }
     }
 

@@ -217,11 +217,21 @@ fn an_append_whose_answer_is_lost_is_found_in_the_log() {
     assert_eq!(texts(&net, bob, "staff").len(), 1);
 }
 
+/// Appends are carried out, and whoever asks does not learn of it.
+fn answer_nothing_of_the_log(net: &mut Net) {
+    net.tamper = Some(Box::new(|request, response| match request {
+        Request::AppendSigchain(_) | Request::Sigchain { .. } | Request::Names { .. } => {
+            Response::error(503, "later")
+        }
+        _ => response,
+    }));
+}
+
 // spec 9.42
 #[test]
 fn an_append_whose_answer_died_with_the_client_is_found_in_the_log() {
     let (mut net, alice, bob) = two();
-    net.loses = Some(|request| matches!(request, Request::AppendSigchain(_)));
+    answer_nothing_of_the_log(&mut net);
     let now = net.now;
     let (access, history) = (Access::Private, History::All);
     let channel = net
@@ -229,12 +239,32 @@ fn an_append_whose_answer_died_with_the_client_is_found_in_the_log() {
         .create_channel("staff", access, history, now)
         .unwrap();
     net.run();
+    net.tamper = None;
     net.restart(alice);
     net.connect(alice);
     assert_eq!(net.channel(alice, "staff"), channel);
     net.send(alice, channel, "the key came by the envelope");
     add(&mut net, alice, channel, bob);
     assert_eq!(texts(&net, bob, "staff").len(), 1);
+}
+
+// spec 9.44
+#[test]
+fn who_is_taken_in_gets_the_name_that_died_with_the_client() {
+    let (mut net, alice, bob) = two();
+    let staff = make(&mut net, alice, "staff", Access::Private, History::FromJoin);
+    answer_nothing_of_the_log(&mut net);
+    let (user, now) = (net.view(bob).me().user.unwrap(), net.now);
+    let client = net.client(alice);
+    client.rename_channel(staff, "crew", now).unwrap();
+    client.add_to_channel(staff, user, now).unwrap();
+    net.run();
+    net.tamper = None;
+    net.restart(alice);
+    net.connect(alice);
+    net.wait(5);
+    assert_eq!(net.channel(alice, "crew"), staff);
+    assert_eq!(net.channel(bob, "crew"), staff);
 }
 
 #[test]
