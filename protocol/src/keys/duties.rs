@@ -15,18 +15,33 @@ use crate::wire::chain::OwedKey;
 pub(super) struct Duties(BTreeMap<OwedKey, Instant>);
 
 impl Duties {
-    /// Takes on a duty, if this device holds the key and the log says that the recipient may have it (spec 9.20).
-    pub(super) fn owe(&mut self, context: Context<'_>, held: &Held, key: OwedKey, now: Instant) {
-        if !may_hold(context.chain, key.recipient, key.group, key.epoch)
-            || key.recipient == RecipientId::Device(context.device)
-            || held.get(key.group, key.epoch).is_none()
-            || self.0.len() >= limits::MAX_OWED
-        {
-            return;
+    /// Takes on the duties among `keys`: this device holds the key, and the log says that the recipient may have it
+    /// (spec 9.20).
+    pub(super) fn owe(
+        &mut self,
+        context: Context<'_>,
+        held: &Held,
+        keys: &[OwedKey],
+        now: Instant,
+    ) {
+        // To rank is to count a group's devices: once a group, however much a server says is owed.
+        let mut due = BTreeMap::new();
+        for key in keys {
+            if self.0.len() >= limits::MAX_OWED {
+                return;
+            }
+            if !may_hold(context.chain, key.recipient, key.group, key.epoch)
+                || key.recipient == RecipientId::Device(context.device)
+                || held.get(key.group, key.epoch).is_none()
+            {
+                continue;
+            }
+            let due = due.entry(key.group).or_insert_with(|| {
+                let rank = context.rank(key.group);
+                now + limits::RANK_STEP.saturating_mul(rank).min(limits::RANK_MAX)
+            });
+            self.0.entry(*key).or_insert(*due);
         }
-        let rank = context.rank(key.group);
-        let delay = limits::RANK_STEP.saturating_mul(rank).min(limits::RANK_MAX);
-        self.0.entry(key).or_insert(now + delay);
     }
 
     /// Somebody else posted it.

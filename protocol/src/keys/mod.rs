@@ -203,38 +203,35 @@ impl Keys {
 
     fn take_envelopes(&mut self, context: Context<'_>, envelopes: &[StoredEnvelope]) {
         for envelope in envelopes {
-            match self.held.open(context, envelope) {
-                Ok(records) => {
-                    for record in records {
-                        self.hold(record, context.chain);
-                    }
-                }
-                Err(EnvelopeError::NotInLog { .. }) => {
-                    self.held.keep_for_later(envelope);
-                    self.outputs.push_back(Output::WantLog);
-                }
-                Err(reason) => {
-                    let poster = envelope.poster;
-                    self.outputs.push_back(Output::Refused { poster, reason });
-                }
+            if !self.open(context, envelope) {
+                self.outputs.push_back(Output::WantLog);
             }
         }
     }
 
-    fn log_moved(&mut self, context: Context<'_>) {
-        for envelope in self.held.take_waiting() {
-            match self.held.open(context, &envelope) {
-                Ok(records) => {
-                    for record in records {
-                        self.hold(record, context.chain);
-                    }
-                }
-                Err(EnvelopeError::NotInLog { .. }) => self.held.keep_for_later(&envelope),
-                Err(reason) => {
-                    let poster = envelope.poster;
-                    self.outputs.push_back(Output::Refused { poster, reason });
+    /// Opens an envelope, for good or bad. Answers whether the log is far enough for it; if not, it is kept.
+    fn open(&mut self, context: Context<'_>, envelope: &StoredEnvelope) -> bool {
+        match self.held.open(context, envelope) {
+            Ok(records) => {
+                for record in records {
+                    self.hold(record, context.chain);
                 }
             }
+            Err(EnvelopeError::NotInLog { .. }) => {
+                self.held.keep_for_later(envelope);
+                return false;
+            }
+            Err(reason) => {
+                let poster = envelope.poster;
+                self.outputs.push_back(Output::Refused { poster, reason });
+            }
+        }
+        true
+    }
+
+    fn log_moved(&mut self, context: Context<'_>) {
+        for envelope in self.held.take_waiting() {
+            self.open(context, &envelope);
         }
         self.duties
             .retain(|key| context.chain.is_recipient(key.recipient, key.group));
@@ -287,12 +284,10 @@ impl Machine for Keys {
             Input::Fetched { context } => self.asks.want(self.held.missing(context), self.now),
             Input::LogMoved { context } => self.log_moved(context),
             Input::Owed { context, owed } => {
-                for key in owed {
-                    self.duties.owe(context, &self.held, *key, self.now);
-                }
+                self.duties.owe(context, &self.held, owed, self.now);
             }
             Input::Requested { context, key } => {
-                self.duties.owe(context, &self.held, key, self.now);
+                self.duties.owe(context, &self.held, &[key], self.now);
             }
         }
         self.pump();
