@@ -1,7 +1,7 @@
 //! The server of a run: the real hub over the store of reference, on a virtual disk that takes its time.
 
 use core::time::Duration;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 
 use dialtone_protocol::client::{CallId, LinkFailure};
 use dialtone_protocol::crypto::password::KdfParams;
@@ -66,6 +66,10 @@ pub struct Server {
     counter: u64,
     askers: BTreeMap<RequestId, Asker>,
     sockets: BTreeMap<ConnId, (PersonIndex, u64)>,
+    /// The hub wants no frames.
+    paused: bool,
+    /// What waits in the sockets in the meantime.
+    unread: VecDeque<Packet>,
     host_answers: Vec<Response>,
 }
 
@@ -83,6 +87,8 @@ impl Server {
             counter: 0,
             askers: BTreeMap::new(),
             sockets: BTreeMap::new(),
+            paused: false,
+            unread: VecDeque::new(),
             host_answers: Vec::new(),
         }
     }
@@ -100,6 +106,8 @@ impl Server {
     pub fn kill(&mut self) -> Vec<Packet> {
         self.hub = None;
         self.ready = false;
+        self.paused = false;
+        self.unread.clear();
         self.due.clear();
         let calls =
             core::mem::take(&mut self.askers)
@@ -177,6 +185,9 @@ impl Server {
             } => {
                 let auth = format!("Bearer {token}");
                 self.upgrade(Asker::Upgrade(person, socket), &auth, now);
+            }
+            Packet::Up { .. } | Packet::EndUp { .. } if self.paused => {
+                self.unread.push_back(packet)
             }
             Packet::Up {
                 person,
@@ -256,6 +267,13 @@ impl Server {
                             reason: LinkFailure::Lost,
                         });
                         self.input(Input::Closed { conn }, now);
+                    }
+                }
+                Output::Pause => self.paused = true,
+                Output::Resume => {
+                    self.paused = false;
+                    for packet in core::mem::take(&mut self.unread) {
+                        self.arrive(packet, now);
                     }
                 }
                 Output::Ready => self.ready = true,

@@ -81,6 +81,11 @@ impl Connection {
         self.is_open().then_some(deadline)
     }
 
+    /// Whether so much waits to leave that a little more fills it up, and it reads what it is sent.
+    fn is_crowded(&self) -> bool {
+        self.is_open() && self.lagged.is_none() && self.queued > limits::QUEUE_BUDGET / 2
+    }
+
     /// Queues a frame that cannot be fetched later.
     pub(super) fn queue(&mut self, bytes: usize) -> Room {
         if self.queued.saturating_add(bytes) > limits::QUEUE_LIMIT {
@@ -123,6 +128,10 @@ pub(super) struct Connections {
     /// How many open ones a user has.
     by_user: BTreeMap<UserId, usize>,
     deadlines: BTreeSet<(Instant, ConnId)>,
+    /// How many are open.
+    open: usize,
+    /// How many of these are crowded.
+    crowded: usize,
 }
 
 impl Connections {
@@ -138,7 +147,7 @@ impl Connections {
         self.all.get(&id)
     }
 
-    /// For everything but a connection's stage, which [`Self::set_stage`] changes.
+    /// For everything but a connection's stage and queue, which other methods change.
     pub(super) fn get_mut(&mut self, id: ConnId) -> Option<&mut Connection> {
         self.all.get_mut(&id)
     }
@@ -160,6 +169,7 @@ impl Connections {
         self.deadlines
             .extend(connection.deadline().map(|at| (at, id)));
         self.all.insert(id, connection);
+        self.open += 1;
         let count = self.by_user.entry(caller.user).or_default();
         *count += 1;
         *count == 1
@@ -184,6 +194,8 @@ impl Connections {
             .get(&id)
             .filter(|connection| connection.is_open())?;
         let user = connection.caller.user;
+        self.crowded -= usize::from(connection.is_crowded());
+        self.open -= 1;
         self.set_stage(id, Stage::Closing);
         let count = self.by_user.get_mut(&user)?;
         *count = count.saturating_sub(1);
@@ -205,9 +217,33 @@ impl Connections {
         open.map(|(id, _)| *id).collect()
     }
 
+    /// Queues a frame for a connection by `room`; none if it is not open.
+    pub(super) fn queue(
+        &mut self,
+        id: ConnId,
+        room: impl Fn(&mut Connection) -> Room,
+    ) -> Option<Room> {
+        let connection = self.all.get_mut(&id).filter(|it| it.is_open())?;
+        let before = connection.is_crowded();
+        let queued = room(connection);
+        self.crowded += usize::from(connection.is_crowded());
+        self.crowded -= usize::from(before);
+        Some(queued)
+    }
+
     /// See [`Connection::flushed`].
     pub(super) fn flushed(&mut self, id: ConnId, bytes: usize) -> Option<BTreeMap<ChannelId, Seq>> {
-        self.all.get_mut(&id)?.flushed(bytes)
+        let connection = self.all.get_mut(&id)?;
+        let before = connection.is_crowded();
+        let lagged = connection.flushed(bytes);
+        self.crowded += usize::from(connection.is_crowded());
+        self.crowded -= usize::from(before);
+        lagged
+    }
+
+    /// Whether at least half of the open connections are crowded.
+    pub(super) fn are_crowded(&self) -> bool {
+        self.crowded > 0 && 2 * self.crowded >= self.open
     }
 
     pub(super) fn next_deadline(&self) -> Option<Instant> {

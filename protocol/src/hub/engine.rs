@@ -14,6 +14,7 @@ use super::limiter::Limiter;
 use super::log::Appends;
 use super::membership::Membership;
 use super::pending::{Awaiting, AwaitingWork, Step, Unexpected};
+use super::pressure::Pressure;
 use super::rules;
 use super::store::{Answer, Op, StoreError};
 use super::tickets::Tickets;
@@ -40,6 +41,7 @@ pub struct Hub {
     pub(super) ids: (ServerId, StoreId),
     pub(super) members: Membership,
     pub(super) connections: Connections,
+    pub(super) pressure: Pressure,
     pub(super) tickets: Tickets,
     pub(super) challenges: Challenges,
     pub(super) limiter: Limiter,
@@ -77,6 +79,7 @@ impl Hub {
             ids: (ServerId([0; 16]), StoreId([0; 16])),
             members: Membership::default(),
             connections: Connections::default(),
+            pressure: Pressure::default(),
             tickets: Tickets::default(),
             challenges: Challenges::default(),
             limiter: Limiter::default(),
@@ -285,7 +288,7 @@ impl Machine for Hub {
 
     fn handle_input(&mut self, input: Input<'_>, now: Instant) -> Result<(), HubError> {
         self.now = self.now.max(now);
-        match input {
+        let result = match input {
             Input::Started => self.start(),
             Input::Request {
                 id,
@@ -315,12 +318,15 @@ impl Machine for Hub {
                 Ok(())
             }
             Input::Worked { id, result } => self.worked(id, result),
-        }
+        };
+        self.settle_pressure();
+        result
     }
 
     fn handle_timeout(&mut self, now: Instant) {
         self.now = self.now.max(now);
         self.expire_connections();
+        self.settle_pressure();
     }
 
     fn poll_output(&mut self) -> Option<Output> {
@@ -329,7 +335,8 @@ impl Machine for Hub {
 
     fn poll_timeout(&self) -> Option<Instant> {
         if self.outputs.is_empty() {
-            self.connections.next_deadline()
+            let deadlines = [self.connections.next_deadline(), self.pressure.deadline()];
+            deadlines.into_iter().flatten().min()
         } else {
             Some(self.now)
         }

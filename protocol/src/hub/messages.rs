@@ -34,6 +34,13 @@ pub(super) struct Sending {
     body: String,
 }
 
+impl Sending {
+    /// What the event of the message takes in a queue, in bytes.
+    fn weight(&self) -> usize {
+        self.body.len() + self.sender_name_enc.len() + EVENT_OVERHEAD
+    }
+}
+
 /// A message as the store takes it.
 struct Taken {
     channel: ChannelId,
@@ -90,6 +97,7 @@ impl Hub {
             sender_name_enc: message.sender_name_enc,
             body: message.body,
         };
+        self.pressure.store(sending.weight());
         self.store(op, Awaiting::Message(sending));
     }
 
@@ -133,6 +141,7 @@ impl Hub {
         if let Some(connection) = self.connections.get_mut(sending.conn) {
             connection.unacked = connection.unacked.saturating_sub(1);
         }
+        self.pressure.stored(sending.weight());
         let (code, text) = match result {
             Ok(Answer::Appended {
                 message_id,
@@ -235,6 +244,7 @@ impl Hub {
             let others = self.connections.select(|it| !it.is_greeted());
             self.send_to_readers(others, ServerEvent::MessageNew(message), seq, channel);
         }
+        self.pressure.fanned_out(&self.connections, self.now);
     }
 
     fn send_to_readers(

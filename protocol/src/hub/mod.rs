@@ -28,6 +28,7 @@ pub mod memory;
 mod messages;
 mod pending;
 mod presence;
+mod pressure;
 mod rules;
 mod sessions;
 mod sharing;
@@ -160,6 +161,9 @@ pub enum Output {
     Failed(HubFailure),
     /// Tell the host.
     Log(LogEvent),
+    /// Give the hub no more [`Input::Frame`] until [`Output::Resume`]: it has enough to do, or the readers have. What
+    /// comes waits in the sockets, whose senders feel it.
+    Pause,
     /// Boot has finished.
     Ready,
     /// Answer a request.
@@ -169,6 +173,8 @@ pub enum Output {
         /// With what.
         response: Response,
     },
+    /// Frames are welcome again.
+    Resume,
     /// Send a text frame.
     Send {
         /// To whom.

@@ -267,16 +267,13 @@ impl Hub {
         room: impl Fn(&mut Connection) -> Room,
     ) {
         let mut full = Vec::new();
-        to.retain(|id| {
-            let connection = self.connections.get_mut(*id).filter(|it| it.is_open());
-            match connection.map(&room) {
-                Some(Room::Queued) => true,
-                Some(Room::Full) => {
-                    full.push(*id);
-                    false
-                }
-                Some(Room::Dropped) | None => false,
+        to.retain(|id| match self.connections.queue(*id, &room) {
+            Some(Room::Queued) => true,
+            Some(Room::Full) => {
+                full.push(*id);
+                false
             }
+            Some(Room::Dropped) | None => false,
         });
         if !to.is_empty() {
             let frame = Arc::clone(frame);

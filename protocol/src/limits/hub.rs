@@ -87,6 +87,12 @@ pub const HELLO_WAIT: Duration = Duration::from_secs(10);
 pub const QUEUE_BUDGET: usize = 256 << 10;
 /// Bytes queued for one connection past which it is closed: other events cannot be fetched later.
 pub const QUEUE_LIMIT: usize = 512 << 10;
+/// What messages that wait for the store may take in a queue, in bytes, before frames are read no more: together with
+/// what is queued already they stay within [`QUEUE_BUDGET`].
+pub const STORING_BUDGET: usize = QUEUE_BUDGET / 2;
+/// How long frames are not read for the sake of readers that lag behind: a reader that takes its time slows a sender
+/// down, and one that takes no more must not stop it.
+pub const READERS_WAIT: Duration = Duration::from_millis(250);
 /// Messages of one connection that wait for the store.
 pub const MAX_UNACKED_MESSAGES: u32 = 1024;
 /// Channels in one `session.lagged`, so that it stays within a frame.

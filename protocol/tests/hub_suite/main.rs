@@ -17,6 +17,7 @@ mod laws;
 mod log;
 mod members;
 mod messages;
+mod pressure;
 mod sessions;
 mod sharing;
 mod world;

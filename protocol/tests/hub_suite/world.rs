@@ -45,6 +45,8 @@ pub(crate) struct World {
     pub(crate) works: usize,
     pub(crate) sends: usize,
     pub(crate) ready: bool,
+    /// Whether the hub wants no frames.
+    pub(crate) paused: bool,
     last_id: u64,
 }
 
@@ -95,6 +97,7 @@ impl World {
             works: 0,
             sends: 0,
             ready: false,
+            paused: false,
             last_id: 0,
         };
         world.input(Input::Started);
@@ -163,6 +166,8 @@ impl World {
                 }
                 Output::Log(event) => self.log.push(event),
                 Output::Ready => self.ready = true,
+                Output::Pause => assert!(!std::mem::replace(&mut self.paused, true)),
+                Output::Resume => assert!(std::mem::replace(&mut self.paused, false)),
                 other => panic!("{other:?}"),
             }
         }
@@ -312,6 +317,12 @@ impl World {
         texts
             .map(|text| serde_json::from_str(&text).unwrap())
             .collect()
+    }
+
+    /// What a connection was sent has left.
+    pub(crate) fn flush(&mut self, conn: ConnId, texts: &[String]) {
+        let bytes = texts.iter().map(String::len).sum();
+        self.input(Input::Flushed { conn, bytes });
     }
 
     /// The types of the events, in order.

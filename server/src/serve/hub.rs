@@ -23,14 +23,17 @@ use tracing::{debug, error, warn};
 
 use crate::metrics::Metrics;
 
-/// What waits for the hub. Readers of sockets wait when it is full, so that a flood slows down its senders.
+/// What waits for the hub.
 const QUEUE: usize = 1024;
+
+/// What of the sockets waits for the hub. Their readers wait when it is full, so that a flood slows down its senders.
+const SOCKET_QUEUE: usize = 64;
 
 /// How often the hub hears what the wall clock says: it may be set while the server runs.
 const WALL_CLOCK_EVERY: Duration = Duration::from_secs(30);
 
 /// Events that are taken in before what came of them is sent: a connection is woken once for all of it.
-const AT_A_TIME: usize = 64;
+const AT_A_TIME: usize = 32;
 
 /// Something that happened.
 #[derive(Debug)]
@@ -92,17 +95,51 @@ const GOODBYE: Outgoing = Outgoing::Close {
 
 /// The way to the hub.
 #[derive(Clone, Debug)]
-pub(crate) struct HubHandle(Sender<Event>);
+pub(crate) struct HubHandle {
+    events: Sender<Event>,
+    sockets: Sender<Event>,
+}
+
+/// What waits for the hub, in two queues: what comes in on sockets waits longer while the hub wants no frames.
+#[derive(Debug)]
+pub(crate) struct Queues {
+    events: Receiver<Event>,
+    sockets: Receiver<Event>,
+}
+
+impl Queues {
+    /// The next event; none when nobody is left to tell of any.
+    async fn next(&self, paused: bool) -> Option<Event> {
+        if paused {
+            return self.events.recv().await.ok();
+        }
+        match select(pin!(self.events.recv()), pin!(self.sockets.recv())).await {
+            Either::Left((event, _)) | Either::Right((event, _)) => event.ok(),
+        }
+    }
+}
 
 impl HubHandle {
-    pub(crate) fn new() -> (Self, Receiver<Event>) {
-        let (events, queue) = async_channel::bounded(QUEUE);
-        (Self(events), queue)
+    pub(crate) fn new() -> (Self, Queues) {
+        let (to_events, events) = async_channel::bounded(QUEUE);
+        let (to_sockets, sockets) = async_channel::bounded(SOCKET_QUEUE);
+        let handle = Self {
+            events: to_events,
+            sockets: to_sockets,
+        };
+        (handle, Queues { events, sockets })
     }
 
     /// Says what happened. After the hub has ended, nobody hears it.
     pub(crate) async fn tell(&self, event: Event) {
-        if self.0.send(event).await.is_err() {
+        if self.events.send(event).await.is_err() {
+            debug!("the hub has ended");
+        }
+    }
+
+    /// Says what came in on a socket: its start, its frames and its end, in their order.
+    pub(crate) async fn hear(&self, event: Event) {
+        if self.sockets.send(event).await.is_err() {
             debug!("the hub has ended");
         }
     }
@@ -144,7 +181,7 @@ pub(crate) struct Outlets {
 pub(crate) async fn drive<R: Runtime>(
     runtime: R,
     hub: Hub,
-    queue: Receiver<Event>,
+    queues: Queues,
     outlets: Outlets,
 ) -> Result<(), HubFailure> {
     let mut driver = Driver {
@@ -154,6 +191,7 @@ pub(crate) async fn drive<R: Runtime>(
         unsent: Vec::new(),
         requests: HashMap::new(),
         last_request: 0,
+        paused: false,
         stopping: false,
         ended: false,
     };
@@ -163,19 +201,19 @@ pub(crate) async fn drive<R: Runtime>(
     while !driver.ended {
         let deadline = driver.hub.poll_timeout();
         let wake = deadline.map_or(wall_clock_at, |deadline| deadline.min(wall_clock_at));
-        match select(pin!(queue.recv()), pin!(runtime.sleep_until(wake))).await {
-            Either::Left((Ok(event), _)) => {
+        let next = pin!(queues.next(driver.paused));
+        match select(next, pin!(runtime.sleep_until(wake))).await {
+            Either::Left((Some(event), _)) => {
                 driver.happened(event, runtime.now())?;
                 // What is there already needs no timer, but a flood must not keep the clocks from being read.
-                for _ in 1..AT_A_TIME {
-                    let Ok(event) = queue.try_recv() else {
+                for _ in 0..AT_A_TIME {
+                    if !driver.take_waiting(&queues, runtime.now())? {
                         break;
-                    };
-                    driver.happened(event, runtime.now())?;
+                    }
                 }
                 driver.send_off();
             }
-            Either::Left((Err(_), _)) => return Ok(()),
+            Either::Left((None, _)) => return Ok(()),
             Either::Right(_) => {}
         }
         let now = runtime.now();
@@ -200,6 +238,8 @@ struct Driver {
     unsent: Vec<ConnId>,
     requests: HashMap<RequestId, Sender<Reply>>,
     last_request: u64,
+    /// The hub wants no frames.
+    paused: bool,
     stopping: bool,
     ended: bool,
 }
@@ -212,6 +252,22 @@ struct Link {
 }
 
 impl Driver {
+    /// Takes in one event of each queue, so that neither waits for the other. Answers whether there was any.
+    fn take_waiting(&mut self, queues: &Queues, now: Instant) -> Result<bool, HubFailure> {
+        let mut any = false;
+        if let Ok(event) = queues.events.try_recv() {
+            self.happened(event, now)?;
+            any = true;
+        }
+        if !self.paused
+            && let Ok(event) = queues.sockets.try_recv()
+        {
+            self.happened(event, now)?;
+            any = true;
+        }
+        Ok(any)
+    }
+
     /// Takes an event in, and does what comes of it.
     fn happened(&mut self, event: Event, now: Instant) -> Result<(), HubFailure> {
         match event {
@@ -304,8 +360,10 @@ impl Driver {
                 }
                 Output::Failed(failure) => return Err(failure),
                 Output::Log(event) => log(event),
+                Output::Pause => self.paused = true,
                 Output::Ready => hand_over(&self.outlets.ready, ()),
                 Output::Respond { id, response } => self.reply(id, Reply::Respond(response)),
+                Output::Resume => self.paused = false,
                 Output::Send { to, frame } => self.fan_out(&to, &frame),
                 Output::Store { id, op } if op.is_write() => {
                     hand_over(&self.outlets.writes, (id, op));

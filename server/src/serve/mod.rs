@@ -199,7 +199,7 @@ impl Running {
         setup: &Setup,
         metrics: &Arc<Metrics>,
     ) -> (Self, Receiver<()>) {
-        let (handle, queue) = HubHandle::new();
+        let (handle, queues) = HubHandle::new();
         let (to_read, reads) = async_channel::unbounded();
         let (to_write, writes) = async_channel::unbounded();
         let (to_work, works) = async_channel::unbounded();
@@ -235,7 +235,7 @@ impl Running {
             metrics: Arc::clone(metrics),
             observer: setup.observer.clone(),
         };
-        let driving = hub::drive(runtime.clone(), engine, queue, outlets);
+        let driving = hub::drive(runtime.clone(), engine, queues, outlets);
         runtime.spawn(async move {
             match driving.await {
                 // Kept open until the server ends: a closed channel would look like a failure.

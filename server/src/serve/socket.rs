@@ -49,7 +49,7 @@ pub(super) async fn run<R: Runtime>(
     // Bounded by the hub, which counts the bytes that it has queued for each connection.
     let (outgoing, queue) = async_channel::unbounded();
     gate.hub
-        .tell(Event::Connected {
+        .hear(Event::Connected {
             conn,
             session,
             outgoing: outgoing.clone(),
@@ -64,7 +64,7 @@ pub(super) async fn run<R: Runtime>(
         let late = gate.runtime.now() + CLOSE_WAIT;
         select(reading, pin!(gate.runtime.sleep_until(late))).await;
     }
-    gate.hub.tell(Event::Closed(conn)).await;
+    gate.hub.hear(Event::Closed(conn)).await;
 }
 
 /// Hands frames to the hub until the peer has closed, or the connection broke.
@@ -79,7 +79,7 @@ async fn read<R: Runtime>(
         match message {
             Ok(message @ (Message::Text(_) | Message::Binary(_))) => {
                 pulse.heard();
-                hub.tell(Event::Frame { conn, message }).await;
+                hub.hear(Event::Frame { conn, message }).await;
             }
             Ok(Message::Ping(_) | Message::Pong(_)) => pulse.heard(),
             // The answer goes out with the next read, which then ends.

@@ -1,7 +1,8 @@
 //! A client that knows the base API only, byte by byte.
 
-use std::io::{Read, Write};
+use std::io::{self, Read, Write};
 use std::net::{SocketAddr, TcpStream};
+use std::thread;
 use std::time::Duration;
 
 use async_tungstenite::tungstenite::client::IntoClientRequest;
@@ -175,6 +176,12 @@ impl Socket {
     /// Queues an event without waiting for the network. Says no when the connection is gone.
     pub(crate) fn try_send(&mut self, event: &Value) -> bool {
         self.0.send(Message::text(event.to_string())).is_ok()
+    }
+
+    /// Reads what comes from now on and throws it away.
+    pub(crate) fn discard(&self) {
+        let mut stream = self.0.get_ref().try_clone().unwrap();
+        thread::spawn(move || io::copy(&mut stream, &mut io::sink()));
     }
 
     /// The next event; nothing when the connection ended.

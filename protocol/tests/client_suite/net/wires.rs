@@ -67,6 +67,8 @@ impl Net {
                     }
                 }
                 hub::Output::Log(_) | hub::Output::Ready => {}
+                // Nothing here is a flood.
+                hub::Output::Pause | hub::Output::Resume => {}
                 other => panic!("{other:?}"),
             }
         }
