@@ -1,5 +1,9 @@
 //! Senders that wait for nothing are slowed down; whoever reads loses nothing by them.
-#![expect(clippy::unwrap_used, reason = "helpers of tests")]
+#![expect(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    reason = "helpers of tests"
+)]
 #![expect(dead_code, reason = "each test uses a part of the support")]
 
 #[path = "support/client.rs"]
