@@ -27,8 +27,8 @@ use super::{Gate, client, http, socket};
 const READ_BUFFER: usize = 2048;
 
 /// Bytes that go out in one write where more than one frame waits: some sixteen of the usual size. A connection keeps
-/// the buffer that its largest burst needed.
-const WRITE_BUFFER: usize = 8 << 10;
+/// the buffer that its largest burst needed: with the frame that fills it up it stays within eight KiB.
+const WRITE_BUFFER: usize = 7 << 10;
 
 /// Answers a request for a WebSocket. The order is the original's: who asks, then how.
 pub(super) async fn serve<R: Runtime>(
