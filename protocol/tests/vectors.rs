@@ -12,7 +12,7 @@ use dialtone_protocol::crypto::keystore::{self, FileKey};
 use dialtone_protocol::crypto::login::sign_login;
 use dialtone_protocol::crypto::message::{self, Address, Plain, Seen};
 use dialtone_protocol::crypto::names::{NamePlace, NameSecret, Subject};
-use dialtone_protocol::crypto::password::{KdfParams, account_password};
+use dialtone_protocol::crypto::password::{KdfMemory, KdfParams, account_password};
 use dialtone_protocol::crypto::password_hash::{hash_password, token_hash, username_hash};
 use dialtone_protocol::crypto::safety::safety_number;
 use dialtone_protocol::crypto::{
@@ -271,7 +271,7 @@ fn password() {
             "username": username,
             "account_password": account_password("correct horse", &username).unwrap(),
             "salt": hex(&salt),
-            "phc": hash_password("correct horse", &salt, KdfParams::SERVER).unwrap(),
+            "phc": hash_password("correct horse", &salt, KdfParams::SERVER, &mut KdfMemory::default()).unwrap(),
             "pepper": hex(&[seed; 32]),
             "username_hash": hex(&username_hash(&[seed; 32], &username)),
             "token": token,

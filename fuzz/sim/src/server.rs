@@ -4,7 +4,7 @@ use core::time::Duration;
 use std::collections::{BTreeMap, VecDeque};
 
 use dialtone_protocol::client::{CallId, LinkFailure};
-use dialtone_protocol::crypto::password::KdfParams;
+use dialtone_protocol::crypto::password::{KdfMemory, KdfParams};
 use dialtone_protocol::hub::memory::MemoryStore;
 use dialtone_protocol::hub::store::{Answer, Op, StoreError};
 use dialtone_protocol::hub::{
@@ -240,7 +240,7 @@ impl Server {
                 }
                 Due::Answer(id, result) => self.input(Input::Stored { id, result }, now),
                 Due::Work(id, work) => {
-                    let result: WorkAnswer = work.run();
+                    let result: WorkAnswer = work.run(&mut KdfMemory::default());
                     self.input(Input::Worked { id, result }, now);
                 }
             }

@@ -9,7 +9,7 @@ use zeroize::Zeroizing;
 use super::aead::{self, NONCE, TAG};
 use super::hash::hash;
 use super::labels::Label;
-use super::password::{KdfError, KdfParams, stretch};
+use super::password::{KdfError, KdfMemory, KdfParams, stretch};
 use super::random::Entropy;
 use super::secret::Secret;
 use crate::wire::cbor::{self, CborError};
@@ -186,7 +186,8 @@ fn wrapping_key(
     if !params.at_least(&KdfParams::FLOOR) {
         return Err(KeystoreError::TooCheap(params));
     }
-    stretch(passphrase, salt, params).map_err(|_| KeystoreError::TooCostly(params))
+    stretch(passphrase, salt, params, &mut KdfMemory::default())
+        .map_err(|_| KeystoreError::TooCostly(params))
 }
 
 /// The key that seals records.

@@ -2,12 +2,14 @@
 
 use alloc::format;
 use alloc::string::String;
+use alloc::vec::Vec;
 use core::fmt;
 
-use argon2::{Algorithm, Argon2, Params, Version};
+use argon2::{Algorithm, Argon2, Block, Params, Version};
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use minicbor::{Decode, Encode};
+use zeroize::Zeroize;
 
 use super::hash::hash;
 use super::labels::Label;
@@ -92,21 +94,44 @@ impl fmt::Display for KdfError {
 
 impl core::error::Error for KdfError {}
 
+/// The memory of Argon2id, for one password after the other: as much as the costliest of them took. Nothing of a
+/// password stays in it.
+#[derive(Default)]
+pub struct KdfMemory(Vec<Block>);
+
+impl fmt::Debug for KdfMemory {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "KdfMemory({} KiB)", self.0.len())
+    }
+}
+
 /// Argon2id, version 0x13. The costs are checked before anything is allocated (spec 3.70).
 ///
 /// # Errors
 ///
 /// When the costs are past the ceiling, or none that Argon2 has.
-pub fn stretch(password: &str, salt: &[u8; 16], params: KdfParams) -> Result<Secret<32>, KdfError> {
+pub fn stretch(
+    password: &str,
+    salt: &[u8; 16],
+    params: KdfParams,
+    memory: &mut KdfMemory,
+) -> Result<Secret<32>, KdfError> {
     if !KdfParams::CEILING.at_least(&params) {
         return Err(KdfError::TooCostly(params));
     }
     let costs = Params::new(params.memory_kib, params.passes, params.lanes, Some(32))
         .map_err(|_| KdfError::Invalid)?;
     let mut stretched = zeroize::Zeroizing::new([0; 32]);
-    Argon2::new(Algorithm::Argon2id, Version::V0x13, costs)
-        .hash_password_into(password.as_bytes(), salt, stretched.as_mut())
-        .map_err(|_| KdfError::Invalid)?;
+    let blocks = costs.block_count();
+    if memory.0.len() < blocks {
+        memory.0.resize(blocks, Block::new());
+    }
+    let blocks = memory.0.get_mut(..blocks).ok_or(KdfError::Invalid)?;
+    let argon2 = Argon2::new(Algorithm::Argon2id, Version::V0x13, costs);
+    let (password, out) = (password.as_bytes(), stretched.as_mut());
+    let result = argon2.hash_password_into_with_memory(password, salt, out, &mut *blocks);
+    blocks.iter_mut().for_each(Zeroize::zeroize);
+    result.map_err(|_| KdfError::Invalid)?;
     Ok(Secret::from_bytes(*stretched))
 }
 
@@ -120,7 +145,12 @@ pub fn account_password(password: &str, username: &str) -> Result<String, KdfErr
     let username = normal_username(username);
     let hash = hash(Label::AccountPassword, &[username.as_bytes()]);
     let (salt, _) = hash.split_first_chunk().ok_or(KdfError::Invalid)?;
-    let stretched = stretch(password, salt, KdfParams::ACCOUNT)?;
+    let stretched = stretch(
+        password,
+        salt,
+        KdfParams::ACCOUNT,
+        &mut KdfMemory::default(),
+    )?;
     Ok(format!(
         "dt1-{}",
         URL_SAFE_NO_PAD.encode(stretched.expose())
@@ -174,7 +204,7 @@ mod tests {
             },
         ] {
             assert_eq!(
-                stretch("x", &[0; 16], costly),
+                stretch("x", &[0; 16], costly, &mut KdfMemory::default()),
                 Err(KdfError::TooCostly(costly))
             );
         }
@@ -182,6 +212,9 @@ mod tests {
             passes: 0,
             ..KdfParams::FLOOR
         };
-        assert_eq!(stretch("x", &[0; 16], none), Err(KdfError::Invalid));
+        assert_eq!(
+            stretch("x", &[0; 16], none, &mut KdfMemory::default()),
+            Err(KdfError::Invalid)
+        );
     }
 }

@@ -10,7 +10,7 @@ use sha2::Sha256;
 
 use super::hash::hash;
 use super::labels::Label;
-use super::password::{KdfError, KdfParams, normal_username, stretch};
+use super::password::{KdfError, KdfMemory, KdfParams, normal_username, stretch};
 use super::secret::Secret;
 
 /// Hashes an account's password into the PHC form `$argon2id$v=19$m=..,t=..,p=..$salt$hash`.
@@ -22,8 +22,9 @@ pub fn hash_password(
     password: &str,
     salt: &[u8; 16],
     params: KdfParams,
+    memory: &mut KdfMemory,
 ) -> Result<String, KdfError> {
-    let stretched = stretch(password, salt, params)?;
+    let stretched = stretch(password, salt, params, memory)?;
     let KdfParams {
         memory_kib,
         passes,
@@ -38,9 +39,9 @@ pub fn hash_password(
 
 /// Whether a password is the one that was hashed. What [`hash_password`] cannot have made fits no password.
 #[must_use]
-pub fn verify_password(password: &str, phc: &str) -> bool {
+pub fn verify_password(password: &str, phc: &str, memory: &mut KdfMemory) -> bool {
     parse(phc).is_some_and(|(params, salt, expected)| {
-        stretch(password, &salt, params).is_ok_and(|stretched| stretched == expected)
+        stretch(password, &salt, params, memory).is_ok_and(|stretched| stretched == expected)
     })
 }
 
@@ -87,14 +88,26 @@ mod tests {
     // spec 3.74
     #[test]
     fn only_the_password_that_was_hashed_fits() {
-        let phc = hash_password("correct horse", &[1; 16], KdfParams::SERVER).unwrap();
+        // One memory for passwords of other costs, smaller and larger.
+        let memory = &mut KdfMemory::default();
+        let small = KdfParams {
+            memory_kib: 64,
+            ..KdfParams::SERVER
+        };
+        let cheap = hash_password("correct horse", &[1; 16], small, memory).unwrap();
+        let phc = hash_password("correct horse", &[1; 16], KdfParams::SERVER, memory).unwrap();
+        assert!(verify_password("correct horse", &cheap, memory));
         assert!(
             phc.starts_with("$argon2id$v=19$m=19456,t=2,p=1$AQEBAQEBAQEBAQEBAQEBAQ$"),
             "{phc}"
         );
-        assert!(verify_password("correct horse", &phc));
-        assert!(!verify_password("correct house", &phc));
-        assert!(!verify_password("correct horse", &phc[..phc.len() - 1]));
+        assert!(verify_password("correct horse", &phc, memory));
+        assert!(!verify_password("correct house", &phc, memory));
+        assert!(!verify_password(
+            "correct horse",
+            &phc[..phc.len() - 1],
+            memory
+        ));
     }
 
     #[test]
@@ -102,7 +115,9 @@ mod tests {
         let phc = "$argon2id$v=19$m=4294967295,t=2,p=1$AQEBAQEBAQEBAQEBAQEBAQ$\
                    AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA";
         assert!(parse(phc).is_some());
-        assert!(!verify_password("x", phc));
+        let memory = &mut KdfMemory::default();
+        assert!(!verify_password("x", phc, memory));
+        assert_eq!(format!("{memory:?}"), "KdfMemory(0 KiB)");
     }
 
     // The pepper and the form are those of the original (behaviour of `username_hash`).
@@ -120,7 +135,7 @@ mod tests {
         #[test]
         fn no_text_panics(text: String) {
             let _ = parse(&text);
-            prop_assert!(!verify_password("x", &text));
+            prop_assert!(!verify_password("x", &text, &mut KdfMemory::default()));
         }
     }
 }

@@ -200,7 +200,7 @@ impl Hub {
     ) -> Result<(), Response> {
         let work = self.hash_work(&registration.entry);
         let step = AccountWork::Register(registration);
-        self.work(work, AwaitingWork { id, step })
+        self.work(work, AwaitingWork::Account { id, step })
     }
 
     fn hash_work(&mut self, entry: &Entry) -> Work {
@@ -228,7 +228,7 @@ impl Hub {
             None => self.hash_work(&entry),
         };
         let step = AccountWork::LogIn(entry, user);
-        self.work(work, AwaitingWork { id, step })
+        self.work(work, AwaitingWork::Account { id, step })
     }
 
     pub(super) fn account_worked(
@@ -251,7 +251,9 @@ impl Hub {
             }
             (AccountWork::LogIn(_, None), WorkAnswer::Verified(true))
             | (AccountWork::Register(_), WorkAnswer::Verified(_))
-            | (_, WorkAnswer::Failed) => Err(Response::error(500, "internal error")),
+            | (_, WorkAnswer::Failed | WorkAnswer::Judged(_)) => {
+                Err(Response::error(500, "internal error"))
+            }
         }
     }
 

@@ -6,6 +6,7 @@
 )]
 
 use alloc::collections::{BTreeMap, VecDeque};
+use alloc::sync::Arc;
 
 use super::access::Authenticating;
 use super::challenges::Challenges;
@@ -39,7 +40,7 @@ pub struct Hub {
     wall: (UnixMillis, Instant),
     pub(super) phase: Phase,
     pub(super) ids: (ServerId, StoreId),
-    pub(super) members: Membership,
+    pub(super) members: Arc<Membership>,
     pub(super) connections: Connections,
     pub(super) pressure: Pressure,
     pub(super) tickets: Tickets,
@@ -77,7 +78,7 @@ impl Hub {
             wall: (unix, now),
             phase: Phase::AwaitStart,
             ids: (ServerId([0; 16]), StoreId([0; 16])),
-            members: Membership::default(),
+            members: Arc::default(),
             connections: Connections::default(),
             pressure: Pressure::default(),
             tickets: Tickets::default(),
@@ -141,10 +142,15 @@ impl Hub {
             self.emit(Output::Log(LogEvent::TooManyAttempts));
             return Err(Response::error(429, "too many attempts"));
         }
+        self.compute(work, awaiting);
+        Ok(())
+    }
+
+    /// Issues work of which there is never much.
+    pub(super) fn compute(&mut self, work: Work, awaiting: AwaitingWork) {
         let id = WorkId(self.next_id());
         self.awaiting_work.insert(id, awaiting);
         self.emit(Output::Work { id, work });
-        Ok(())
     }
 
     fn request(&mut self, id: RequestId, request: Arrived<'_>) -> Result<(), Response> {
@@ -225,8 +231,8 @@ impl Hub {
                 self.phase = Phase::Serving;
                 self.emit(Output::Ready);
             }
-            (Phase::AwaitLog, Ok(Answer::Chain(entries))) => match self.members.replay(&entries) {
-                Ok(_) => self.load_log(),
+            (Phase::AwaitLog, Ok(Answer::Chain(entries))) => match self.take_in(&entries) {
+                Ok(()) => self.load_log(),
                 Err(index) => self.fail(HubFailure::Log { index }),
             },
             (_, Ok(_)) => self.fail(HubFailure::Store(StoreError::Corrupt)),
@@ -265,9 +271,13 @@ impl Hub {
             .awaiting_work
             .remove(&id)
             .ok_or(HubError::UnknownWork)?;
-        let AwaitingWork { id, step } = awaiting;
-        if let Err(response) = self.account_worked(id, step, result) {
-            self.respond(id, response);
+        match awaiting {
+            AwaitingWork::Account { id, step } => {
+                if let Err(response) = self.account_worked(id, step, result) {
+                    self.respond(id, response);
+                }
+            }
+            AwaitingWork::Append { id, poster } => self.append_judged(id, poster, result),
         }
         Ok(())
     }

@@ -2,19 +2,20 @@
 
 use alloc::boxed::Box;
 use alloc::collections::VecDeque;
+use alloc::sync::Arc;
 use alloc::vec::Vec;
 
 use minicbor::bytes::ByteVec;
 
 use super::access::Caller;
-use super::membership::{AppendRefusal, Membership, Staged};
-use super::pending::{Awaiting, Step, Unexpected};
-use super::sharing::{check_envelopes, check_names, keys_of};
-use super::store::{Answer, ChainName, NewEnvelope, Op, StoreError};
-use super::{Hub, HubFailure, RequestId};
-use crate::ids::{Epoch, GroupId, Head, RecipientId};
+use super::judging::{Judged, Judging, Taken};
+use super::membership::{Membership, Staged};
+use super::pending::{Awaiting, AwaitingWork, Step, Unexpected};
+use super::sharing::keys_of;
+use super::store::{Answer, Op, StoreError};
+use super::{Hub, HubFailure, RequestId, Work, WorkAnswer};
+use crate::ids::{DeviceId, Epoch, GroupId, Head, RecipientId};
 use crate::limits;
-use crate::sigchain::{Entry, Invalid};
 use crate::wire::cbor;
 use crate::wire::chain::{Append, Appended, ChainPage};
 use crate::wire::event::ServerEvent;
@@ -24,6 +25,7 @@ use crate::wire::http::Response;
 #[derive(Debug)]
 pub(super) struct LogStep {
     status: u16,
+    from: u64,
 }
 
 /// An append that waits for its turn.
@@ -75,7 +77,7 @@ impl Hub {
             from,
             max_bytes: limits::CHAIN_PAGE_BYTES,
         };
-        self.ask(id, op, Step::Log(LogStep { status }));
+        self.ask(id, op, Step::Log(LogStep { status, from }));
     }
 
     pub(super) fn log_stored(
@@ -86,9 +88,12 @@ impl Hub {
         let Answer::Chain(entries) = answer else {
             return Err(Unexpected);
         };
+        // The store may be ahead by an append whose answer is still on its way here.
+        let known = self.members.len().saturating_sub(step.from);
+        let known = entries.into_iter().zip(0..known);
         let page = ChainPage {
             head: self.members.head(),
-            entries: entries.into_iter().map(ByteVec::from).collect(),
+            entries: known.map(|(entry, _)| ByteVec::from(entry)).collect(),
         };
         Ok(Some(Response::cbor(step.status, cbor::encode(&page))))
     }
@@ -130,59 +135,54 @@ impl Hub {
             let Some(Waiting { id, caller, append }) = self.appends.waiting.pop_front() else {
                 return;
             };
-            if let Err(refusal) = self.judge_append(id, caller, append) {
-                self.respond(id, refusal);
-            }
+            self.judge_append(id, caller, append);
         }
     }
 
-    fn judge_append(
-        &mut self,
-        id: RequestId,
-        caller: Caller,
-        append: Append,
-    ) -> Result<(), Response> {
+    /// Has an append judged, unless the log ends elsewhere than its poster thinks.
+    fn judge_append(&mut self, id: RequestId, caller: Caller, append: Append) {
         if append.expected != self.members.head() {
             let from = append
                 .expected
                 .map_or(0, |head| head.index.saturating_add(1));
             self.read_page(id, 409, from);
-            return Ok(());
+            return;
         }
-        let entries = append.entries.iter().map(|bytes| Entry::decode(bytes));
-        let entries = entries.collect::<Result<Vec<Entry>, _>>();
-        let entries =
-            entries.map_err(|error| refuse(AppendRefusal::Invalid(Invalid::Decode(error))))?;
-        self.check_poster(caller, &entries)?;
-        let staged = self.members.stage(&entries, self.unix()).map_err(refuse)?;
-        let envelopes = check_envelopes(&staged.members, append.envelopes)?;
-        let names = check_names(&staged.members, append.names)?;
-        self.keep_append(id, caller, staged, &entries, envelopes, names);
-        Ok(())
+        let judging = Judging {
+            members: Arc::clone(&self.members),
+            caller,
+            may_found: self.is_admin(caller.user, caller.table_admin),
+            append,
+            unix: self.unix(),
+        };
+        self.appends.state = AppendState::Busy;
+        let poster = caller.device;
+        self.compute(
+            Work::JudgeAppend(Box::new(judging)),
+            AwaitingWork::Append { id, poster },
+        );
     }
 
-    /// Entries are posted by the device that signed them; what others signed may be posted by members, since a server
-    /// that fell behind gets its log back from them. Only an admin founds.
-    fn check_poster(&self, caller: Caller, entries: &[Entry]) -> Result<(), Response> {
-        let own = entries.iter().all(|entry| entry.author() == caller.device);
-        if !own && !self.members.is_member_device(caller.device) {
-            return Err(Response::error(403, "forbidden"));
+    /// An append was judged by the log as it still is: nothing else adds to it meanwhile.
+    pub(super) fn append_judged(&mut self, id: RequestId, poster: DeviceId, result: WorkAnswer) {
+        self.appends.state = AppendState::Idle;
+        match result {
+            WorkAnswer::Judged(Judged(Ok(taken))) => self.keep_append(id, poster, *taken),
+            WorkAnswer::Judged(Judged(Err(refusal))) => self.respond(id, refusal),
+            WorkAnswer::Failed | WorkAnswer::Hashed(_) | WorkAnswer::Verified(_) => {
+                self.respond(id, Response::error(500, "internal error"));
+            }
         }
-        if !self.members.founded() && !self.is_admin(caller.user, caller.table_admin) {
-            return Err(Response::error(403, "admin access required"));
-        }
-        Ok(())
+        self.next_append();
     }
 
-    fn keep_append(
-        &mut self,
-        id: RequestId,
-        caller: Caller,
-        staged: Staged,
-        entries: &[Entry],
-        envelopes: Vec<NewEnvelope>,
-        names: Vec<ChainName>,
-    ) {
+    fn keep_append(&mut self, id: RequestId, poster: DeviceId, taken: Taken) {
+        let Taken {
+            staged,
+            entries,
+            envelopes,
+            names,
+        } = taken;
         let Staged {
             members,
             head,
@@ -198,8 +198,8 @@ impl Hub {
         let op = Op::AppendChain {
             expected: self.members.head(),
             head,
-            poster: caller.device,
-            entries: entries.iter().map(|entry| entry.bytes().into()).collect(),
+            poster,
+            entries,
             effects,
             envelopes,
             names,
@@ -218,7 +218,7 @@ impl Hub {
         let id = appending.id;
         match result {
             Ok(Answer::ChainAppended { ended }) => {
-                self.members = appending.members;
+                self.members = Arc::new(appending.members);
                 self.end_sessions(&ended);
                 self.log_moved(appending.head);
                 self.announce_keys(&appending.keys);
@@ -252,6 +252,11 @@ impl Hub {
         self.announce(&ServerEvent::SigchainAppended { head }, |_| true);
     }
 
+    /// Takes in stored entries. Nothing judges an append meanwhile, so that this copies nothing.
+    pub(super) fn take_in(&mut self, entries: &[Vec<u8>]) -> Result<(), u64> {
+        Arc::make_mut(&mut self.members).replay(entries)
+    }
+
     fn catch_up(&mut self) {
         self.appends.state = AppendState::Busy;
         let op = Op::ChainPage {
@@ -268,7 +273,7 @@ impl Hub {
                 self.next_append();
             }
             Ok(Answer::Chain(entries)) => {
-                if let Err(index) = self.members.replay(&entries) {
+                if let Err(index) = self.take_in(&entries) {
                     self.fail(HubFailure::Log { index });
                     return;
                 }
@@ -286,9 +291,4 @@ impl Hub {
             }
         }
     }
-}
-
-/// 400 with the reason's name.
-fn refuse(refusal: AppendRefusal) -> Response {
-    Response::error(400, refusal.name())
 }

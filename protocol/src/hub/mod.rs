@@ -21,6 +21,7 @@ mod connections;
 mod engine;
 mod envelopes;
 mod history;
+mod judging;
 mod limiter;
 mod log;
 mod membership;
@@ -46,6 +47,7 @@ use core::net::IpAddr;
 
 pub use config::Config;
 pub use engine::Hub;
+pub use judging::{Judged, Judging};
 pub use sockets::PROTOCOL;
 pub use work::{Work, WorkAnswer};
 
@@ -189,7 +191,7 @@ pub enum Output {
         /// The operation.
         op: Op,
     },
-    /// Carry out work on a pool of threads made for it  and say [`Input::Worked`].
+    /// Carry out work on a pool of threads made for it and say [`Input::Worked`].
     Work {
         /// Its name.
         id: WorkId,

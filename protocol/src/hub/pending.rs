@@ -13,7 +13,7 @@ use super::presence::PresenceStep;
 use super::sessions::SessionStep;
 use super::sharing::SharingStep;
 use super::{ConnId, RequestId};
-use crate::ids::{ChannelId, Seq};
+use crate::ids::{ChannelId, DeviceId, Seq};
 
 /// What an operation was issued for.
 #[derive(Debug)]
@@ -59,11 +59,21 @@ pub(super) enum Step {
 
 /// What work was issued for.
 #[derive(Debug)]
-pub(super) struct AwaitingWork {
-    /// The request.
-    pub(super) id: RequestId,
-    /// The step.
-    pub(super) step: AccountWork,
+pub(super) enum AwaitingWork {
+    /// A password of a request.
+    Account {
+        /// The request.
+        id: RequestId,
+        /// The step.
+        step: AccountWork,
+    },
+    /// The append of a request.
+    Append {
+        /// The request.
+        id: RequestId,
+        /// Whose device posts it.
+        poster: DeviceId,
+    },
 }
 
 /// An answer that the operation does not have.

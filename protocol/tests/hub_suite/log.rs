@@ -2,6 +2,8 @@
 
 use dialtone_protocol::UnixMillis;
 use dialtone_protocol::crypto::InviteSecret;
+use dialtone_protocol::hub::Input;
+use dialtone_protocol::hub::store::Op;
 use dialtone_protocol::ids::{EntryHash, Head};
 use dialtone_protocol::limits;
 use dialtone_protocol::sigchain::{DeviceRecord, Draft, Payload, Role};
@@ -228,6 +230,49 @@ fn an_append_whose_answer_was_lost_is_found_again() {
     assert_eq!(again.status, 409);
     let page: ChainPage = cbor::decode(&again.body).unwrap();
     assert_eq!(page.head, Some(entry.head()));
+}
+
+// spec 6.14
+#[test]
+fn a_page_ends_where_the_hub_knows_the_log_to_end() {
+    let mut community = Community::found();
+    let founder = community.founder.clone();
+    let bob = person(&mut community.world, "bob", 2);
+    let entry = community.draft(&founder, community.vouch(&bob));
+    let append = community.append(&[&entry]);
+    let world = &mut community.world;
+    world.held = Some([].into());
+    let posted = world.say(Request::AppendSigchain(append), Some(&founder.token));
+    world.release_one();
+    let (id, op) = world.held.take().unwrap().pop_front().unwrap();
+    assert!(matches!(op, Op::AppendChain { .. }), "{op:?}");
+    // The store has it, and the hub has not heard of it.
+    let result = world.store.apply(op);
+    let before = community.page(&founder, 0);
+    assert_eq!(before.head, community.chain.head());
+    assert_eq!(before.entries.len() as u64, before.head.unwrap().index + 1);
+    assert!(
+        community
+            .page(&founder, entry.head().index)
+            .entries
+            .is_empty()
+    );
+    community.world.input(Input::Stored { id, result });
+    assert_eq!(community.world.responses[&posted].status, 201);
+    assert_eq!(community.page(&founder, 0).head, Some(entry.head()));
+}
+
+// spec 6.14
+#[test]
+fn an_append_is_judged_beside_the_hub() {
+    let mut community = Community::found();
+    let (founder, works) = (community.founder.clone(), community.world.works);
+    let bob = person(&mut community.world, "bob", 2);
+    let registered = community.world.works;
+    assert_eq!(registered, works + 1);
+    let vouch = community.vouch(&bob);
+    community.must(&founder, vouch);
+    assert_eq!(community.world.works, registered + 1);
 }
 
 #[test]

@@ -170,7 +170,9 @@ impl HubHandle {
 pub(crate) struct Outlets {
     pub(crate) reads: Sender<(OpId, Op)>,
     pub(crate) writes: Sender<(OpId, Op)>,
-    pub(crate) work: Sender<(WorkId, Work)>,
+    pub(crate) passwords: Sender<(WorkId, Work)>,
+    /// Work of the log: it waits for no passwords.
+    pub(crate) appends: Sender<(WorkId, Work)>,
     /// Told once, when requests are served.
     pub(crate) ready: Sender<()>,
     pub(crate) metrics: Arc<Metrics>,
@@ -369,7 +371,10 @@ impl Driver {
                     hand_over(&self.outlets.writes, (id, op));
                 }
                 Output::Store { id, op } => hand_over(&self.outlets.reads, (id, op)),
-                Output::Work { id, work } => hand_over(&self.outlets.work, (id, work)),
+                Output::Work { id, work } if work.is_password() => {
+                    hand_over(&self.outlets.passwords, (id, work));
+                }
+                Output::Work { id, work } => hand_over(&self.outlets.appends, (id, work)),
                 _ => error!("the hub wants something that this server does not know"),
             }
         }

@@ -202,7 +202,8 @@ impl Running {
         let (handle, queues) = HubHandle::new();
         let (to_read, reads) = async_channel::unbounded();
         let (to_write, writes) = async_channel::unbounded();
-        let (to_work, works) = async_channel::unbounded();
+        let (to_hash, passwords) = async_channel::unbounded();
+        let (to_judge, appends) = async_channel::unbounded();
         let (is_ready, ready) = async_channel::bounded(1);
         let (fails, failure) = async_channel::bounded(1);
         let (writing, written) = async_channel::bounded(1);
@@ -219,7 +220,10 @@ impl Running {
             drop(writing);
         });
         storing::read(runtime, &setup.store, &reads, &handle, metrics);
-        storing::work(runtime, setup.cores, &works, &handle);
+        let hashing = storing::passwords_at_a_time(setup.cores);
+        storing::work(runtime, hashing, &passwords, &handle);
+        // The hub judges one append after the other.
+        storing::work(runtime, 1, &appends, &handle);
 
         let engine = Hub::new(
             setup.config.clone(),
@@ -230,7 +234,8 @@ impl Running {
         let outlets = Outlets {
             reads: to_read,
             writes: to_write,
-            work: to_work,
+            passwords: to_hash,
+            appends: to_judge,
             ready: is_ready,
             metrics: Arc::clone(metrics),
             observer: setup.observer.clone(),

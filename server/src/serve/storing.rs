@@ -4,6 +4,7 @@ use std::num::NonZero;
 use std::sync::Arc;
 
 use async_channel::Receiver;
+use dialtone_protocol::crypto::password::KdfMemory;
 use dialtone_protocol::hub::store::Op;
 use dialtone_protocol::hub::{OpId, Work, WorkId};
 use dialtone_protocol::runtime::Runtime;
@@ -17,6 +18,9 @@ const GROUP: usize = 512;
 
 /// Tasks that read. More than the pools have connections would only wait there.
 const READERS: usize = 8;
+
+/// Passwords that are computed at a time at most. Each task keeps the memory that they take.
+const MOST_PASSWORDS: usize = 4;
 
 /// Carries out reads, beside each other and beside writes.
 pub(super) fn read<R: Runtime>(
@@ -68,18 +72,31 @@ pub(super) async fn write<R: Runtime>(
     }
 }
 
-/// Computes for the hub, as much at a time as the machine has cores: a flood of logins leaves the rest alone.
+/// How many passwords are computed at a time: a flood of logins leaves some of a large machine, and of its memory, to
+/// the rest.
+pub(super) fn passwords_at_a_time(cores: NonZero<usize>) -> usize {
+    cores.get().min(MOST_PASSWORDS)
+}
+
+/// Computes for the hub, in `tasks` tasks.
 pub(super) fn work<R: Runtime>(
     runtime: &R,
-    cores: NonZero<usize>,
+    tasks: usize,
     works: &Receiver<(WorkId, Work)>,
     hub: &HubHandle,
 ) {
-    for _ in 0..cores.get() {
+    for _ in 0..tasks {
         let (works, hub, pool) = (works.clone(), hub.clone(), runtime.clone());
         runtime.spawn(async move {
+            // The threads of a pool change, and a system's allocator keeps what each of them once took.
+            let mut memory = KdfMemory::default();
             while let Ok((id, work)) = works.recv().await {
-                let result = pool.unblock(move || work.run()).await;
+                let computing = pool.unblock(move || {
+                    let result = work.run(&mut memory);
+                    (result, memory)
+                });
+                let result;
+                (result, memory) = computing.await;
                 hub.tell(Event::Worked { id, result }).await;
             }
         });

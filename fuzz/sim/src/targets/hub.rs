@@ -4,6 +4,7 @@
 use core::time::Duration;
 
 use arbitrary::{Result, Unstructured};
+use dialtone_protocol::crypto::password::KdfMemory;
 use dialtone_protocol::hub::memory::MemoryStore;
 use dialtone_protocol::hub::store::{Answer, StoreError};
 use dialtone_protocol::hub::{
@@ -225,7 +226,7 @@ impl Case {
                     let _ = self.hub.handle_input(
                         Input::Worked {
                             id,
-                            result: work.run(),
+                            result: work.run(&mut KdfMemory::default()),
                         },
                         self.now,
                     );

@@ -4,6 +4,7 @@ use dialtone_protocol::Machine;
 use dialtone_protocol::client::{
     CallId, Change, HttpAnswer, HttpCall, Input, LinkFailure, Output, Transmit,
 };
+use dialtone_protocol::crypto::password::KdfMemory;
 use dialtone_protocol::hub::{self, ConnId, RequestId, Work, WorkAnswer};
 use dialtone_protocol::wire::http::{Request, Response};
 
@@ -248,6 +249,6 @@ fn work_cheaply(work: &Work) -> WorkAnswer {
     match work {
         Work::HashPassword { password, .. } => WorkAnswer::Hashed(password.expose().to_owned()),
         Work::VerifyPassword { password, hash } => WorkAnswer::Verified(password.expose() == hash),
-        other => panic!("{other:?}"),
+        other => other.run(&mut KdfMemory::default()),
     }
 }
