@@ -9,7 +9,7 @@ use dialtone_protocol::limits::MAX_TEXT_BYTES;
 use crate::tui::editor::Edit;
 use crate::tui::msg::{ChatMsg, Effect, Msg, OverlayMsg, Scroll};
 use crate::tui::port::{Request, Update};
-use crate::tui::snapshot::{Mark, Profile};
+use crate::tui::snapshot::{Mark, Message, Profile};
 use crate::tui::testing::{
     ANN, BOB, Bench, GENERAL, RANDOM, STAFF, ann, channel, channels, member, message, talk, unsent,
 };
@@ -339,6 +339,21 @@ fn a_line_stands_above_what_was_unread() {
             .expect("shown")
     };
     assert_eq!(row("─ new ─") + 1, row("first new"));
+}
+
+#[test]
+fn a_name_that_is_known_later_stands_beside_what_was_said_before() {
+    let mut bench = Bench::chat(80, 24);
+    let mut nameless = member(BOB, "", false, true);
+    nameless.name = None;
+    bench.tell(Update::Members(vec![nameless]));
+    bench.messages(&[Message {
+        sender_name: None,
+        ..message(1, BOB, "hi")
+    }]);
+    assert_eq!(bench.rows_with("bob: hi"), 0);
+    bench.tell(Update::Members(vec![member(BOB, "bob", false, true)]));
+    assert_eq!(bench.rows_with("bob: hi"), 1);
 }
 
 #[test]

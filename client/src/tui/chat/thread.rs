@@ -92,6 +92,15 @@ impl Thread {
         }
     }
 
+    /// Puts the names that are known now to the messages. Who is not known any more keeps the old one.
+    pub(crate) fn rename(&mut self, name: impl Fn(&UserId) -> Option<String>) {
+        for message in &mut self.messages {
+            if let Some(name) = message.sender.as_ref().and_then(&name) {
+                message.sender_name = Some(name);
+            }
+        }
+    }
+
     /// Says something below the newest message.
     pub(crate) fn add_note(&mut self, text: impl Into<String>, role: Role) {
         self.notes.push(Note {

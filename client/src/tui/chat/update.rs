@@ -1,7 +1,9 @@
 //! What keys and news change in the chat.
 
+use std::collections::BTreeMap;
+
 use dialtone_protocol::client::ConnectionState;
-use dialtone_protocol::ids::ChannelId;
+use dialtone_protocol::ids::{ChannelId, UserId};
 use dialtone_protocol::limits::MAX_TEXT_BYTES;
 
 use super::command::{Draft, parse};
@@ -12,7 +14,7 @@ use super::{Chat, lookup};
 use crate::tui::editor::{Edit, Editor};
 use crate::tui::msg::{ChatMsg, Effect, Scroll};
 use crate::tui::port::{Request, Update};
-use crate::tui::snapshot::Channel;
+use crate::tui::snapshot::{Channel, Member};
 use crate::tui::theme::{Role, Theme};
 
 impl Chat {
@@ -39,7 +41,7 @@ impl Chat {
             Update::Profile(profile) | Update::Entered(profile) => self.profile = profile,
             Update::Connection(state) => self.set_connection(state),
             Update::Channels(channels) => return self.set_channels(channels),
-            Update::Members(members) => self.members = members,
+            Update::Members(members) => self.set_members(members),
             Update::Messages {
                 channel,
                 from,
@@ -62,7 +64,10 @@ impl Chat {
                 reason,
             } => self.give_back(channel, &text, reason),
             Update::Invite(link) => {
-                self.thread_mut().add_note(link.clone(), Role::Highlight);
+                self.thread_mut().add_note(
+                    format!("an invite for one person:\n{link}"),
+                    Role::Highlight,
+                );
                 self.link = Some(link.clone());
                 self.notice = None;
                 self.overlay = Some(Overlay::Invite { link });
@@ -83,6 +88,21 @@ impl Chat {
             | Update::Closed => {}
         }
         self.catch_up()
+    }
+
+    /// Takes in the members. Names that became known stand beside what was said before, too.
+    fn set_members(&mut self, members: Vec<Member>) {
+        let names = |members: &[Member]| -> BTreeMap<UserId, Option<String>> {
+            let named = members.iter().map(|it| (it.user, it.name.clone()));
+            named.collect()
+        };
+        let new = names(&members);
+        if names(&self.members) != new {
+            for thread in self.threads.values_mut() {
+                thread.rename(|sender| new.get(sender).cloned().flatten());
+            }
+        }
+        self.members = members;
     }
 
     /// A second passed.
