@@ -1,6 +1,6 @@
 # Two commands do everything: `make run` to try it, `make test` to check it. Each installs what it needs first.
 
-.PHONY: help run test soak fuzz bench fmt lint
+.PHONY: help run test soak screens fuzz bench fmt lint
 
 help: ## Say what there is
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)

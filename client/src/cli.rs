@@ -149,7 +149,11 @@ pub enum Command {
         json: bool,
     },
     /// Make an invite for one newcomer, and print its link
-    Invite,
+    Invite {
+        /// What else to do; without it, make one
+        #[command(subcommand)]
+        action: Option<InviteAction>,
+    },
     /// Print a script that completes this command line in a shell
     #[command(hide = true)]
     Completions {
@@ -194,6 +198,23 @@ pub enum ChannelsAction {
     Delete {
         /// The channel
         channel: String,
+    },
+}
+
+/// What to do with the invites that are open.
+#[derive(Debug, Subcommand)]
+#[expect(clippy::exhaustive_enums, reason = "the command matches it")]
+pub enum InviteAction {
+    /// List the open invites
+    List {
+        /// Print one JSON object a line
+        #[arg(long)]
+        json: bool,
+    },
+    /// End an invite: its link lets nobody in any more, and opens nothing that is written from then on
+    Revoke {
+        /// Which: its link, or its id as `invite list` shows it, or the id's first digits
+        invite: String,
     },
 }
 

@@ -9,6 +9,7 @@ pub mod cli;
 pub mod exit;
 pub mod headless;
 pub mod home;
+mod invites;
 pub mod keystore_file;
 pub mod link;
 pub mod private;

@@ -259,6 +259,33 @@ fn a_private_channel_is_for_those_who_were_added() {
 }
 
 #[test]
+fn a_revoked_invite_lets_nobody_in() {
+    let (_server, alice) = founded("smol");
+    let bob = invited("bob", "smol", &alice);
+    let link = alice.run(["invite"]).lines()[0].to_owned();
+    let listed = alice.run(["invite", "list", "--json"]);
+    let open = listed.objects();
+    assert_eq!(open.len(), 1);
+    assert_eq!(
+        (&open[0]["by_name"], &open[0]["uses_left"]),
+        (&"alice".into(), &1.into())
+    );
+    let id = open[0]["id"].as_str().unwrap();
+    assert!(link.ends_with(id));
+
+    assert_eq!(bob.run(["invite", "revoke", &id[..6]]).code(), 4);
+    alice.run(["invite", "revoke", &link]).lines();
+    assert_eq!(alice.run(["invite", "list"]).lines(), Vec::<&str>::new());
+    assert_eq!(alice.run(["invite", "revoke", &id[..6]]).code(), 1);
+    assert_eq!(Person::new("mallory", "smol").join(&link).code(), 4);
+
+    // Those who are members go on under the new key.
+    alice.run(["send", "#general", "the link is dead"]).lines();
+    let read = bob.run(["tail", "#general", "--json", "--count", "1"]);
+    assert_eq!(read.objects()[0]["body"], "the link is dead");
+}
+
+#[test]
 fn every_exit_code_means_what_it_says() {
     let (mut server, alice) = founded("smol");
     let link = alice.run(["invite"]).lines()[0].to_owned();

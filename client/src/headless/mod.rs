@@ -57,7 +57,7 @@ pub async fn run<R: Runtime>(runtime: R, shared: Shared, command: Command) -> Re
             tail::run(context, wanted).await
         }
         Command::Members { action, json } => members::run(context, action, json).await,
-        Command::Invite => invite::run(context).await,
+        Command::Invite { action } => invite::run(context, action).await,
         Command::Completions { shell } => output::completions(shell),
         Command::Man => output::man(),
     }

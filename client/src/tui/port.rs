@@ -7,9 +7,9 @@ use std::fmt;
 use std::sync::Arc;
 
 use dialtone_protocol::client::{Access, ConnectionState, History};
-use dialtone_protocol::ids::{ChannelId, Seq, UserId};
+use dialtone_protocol::ids::{ChannelId, EntryHash, Seq, UserId};
 
-use super::snapshot::{Channel, Member, Message, Profile};
+use super::snapshot::{Channel, Invite, Member, Message, Profile};
 
 /// What the screen asks of the account.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -74,6 +74,8 @@ pub enum Request {
     },
     /// Makes an invite link.
     CreateInvite,
+    /// Ends an open invite.
+    RevokeInvite(EntryHash),
     /// Lets somebody in who waits.
     Vouch(UserId),
     /// Remembers that everything up to a message was seen.
@@ -110,6 +112,8 @@ pub enum Update {
     Channels(Vec<Channel>),
     /// All members, and whoever waits.
     Members(Vec<Member>),
+    /// All open invites, in the order in which they were made.
+    Invites(Vec<Invite>),
     /// Messages of a channel.
     Messages {
         /// The channel.

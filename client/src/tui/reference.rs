@@ -44,6 +44,8 @@ pub const COMMANDS: &[CommandHelp] = &[
     open("/members", "list the members and who waits"),
     admin("/vouch NAME", "let somebody in who waits"),
     admin("/server invite", "make an invite link"),
+    admin("/server invites", "list the open invites"),
+    admin("/server revoke INVITE", "end an invite, by its link or id"),
     open("/quit", "leave (also /q)"),
     open("//TEXT", "send a text that starts with a slash"),
 ];

@@ -3,9 +3,9 @@
 //! Everything that somebody else wrote passes [`sanitize`] here, on its way in, and nowhere else.
 
 use dialtone_protocol::client::{
-    Access, Body, ChannelView, Delivery, Me, MemberView, MessageView, Role, Standing,
+    Access, Body, ChannelView, Delivery, InviteView, Me, MemberView, MessageView, Role, Standing,
 };
-use dialtone_protocol::ids::{ChannelId, ClientId, Seq, UserId};
+use dialtone_protocol::ids::{ChannelId, ClientId, EntryHash, Seq, UserId};
 use dialtone_protocol::time::UnixMillis;
 
 use super::text::{sanitize, sanitize_line};
@@ -68,6 +68,19 @@ pub struct Newcomer {
     pub safety_number: String,
     /// The name that it gives itself, unverified.
     pub says: Option<String>,
+}
+
+/// An open invite.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Invite {
+    /// What names it.
+    pub id: EntryHash,
+    /// Who made it.
+    pub by: String,
+    /// How many can still join by it.
+    pub uses_left: u32,
+    /// When it ends by itself.
+    pub expires: UnixMillis,
 }
 
 /// What a message says.
@@ -191,6 +204,18 @@ impl From<&MemberView> for Member {
                 says: pending.says.as_deref().and_then(clean_name),
             }),
             confusable: view.confusable,
+        }
+    }
+}
+
+impl From<&InviteView> for Invite {
+    fn from(view: &InviteView) -> Self {
+        let name = view.by_name.as_deref().and_then(clean_name);
+        Self {
+            id: view.id,
+            by: name.unwrap_or_else(|| short(&view.by)),
+            uses_left: view.uses_left,
+            expires: view.expires,
         }
     }
 }

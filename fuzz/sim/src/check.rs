@@ -5,7 +5,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use dialtone_protocol::chat::Locked;
 use dialtone_protocol::client::{Body, Client, Delivery, History, Standing};
 use dialtone_protocol::ids::{ChannelId, ClientId, Seq, UserId};
+use dialtone_protocol::wire::link::LinkKind;
 
+use crate::person::Person;
 use crate::world::World;
 
 /// A message as a person sees it.
@@ -29,6 +31,12 @@ pub fn violations(world: &World) -> Vec<String> {
             wrong.push(format!("{name}'s program does not run"));
             continue;
         };
+        if client.me().standing == Standing::Joining && holds_a_revoked_link(world, person) {
+            if !client.channels().is_empty() {
+                wrong.push(format!("{name} came by a revoked link and reads"));
+            }
+            continue;
+        }
         if client.me().standing != Standing::Member {
             wrong.push(format!(
                 "{name} is {:?}, not a member",
@@ -87,6 +95,14 @@ pub fn violations(world: &World) -> Vec<String> {
         }
     }
     wrong
+}
+
+/// Whether somebody's link was ended before it was used.
+fn holds_a_revoked_link(world: &World, person: &Person) -> bool {
+    match person.beginning.link.kind {
+        LinkKind::Open { hash, .. } => world.revoked.contains(&hash),
+        _ => false,
+    }
 }
 
 fn channel_violations(

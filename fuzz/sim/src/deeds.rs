@@ -3,7 +3,7 @@
 use core::time::Duration;
 
 use dialtone_protocol::client::{Access, Client, History};
-use dialtone_protocol::ids::{ChannelId, UserId};
+use dialtone_protocol::ids::{ChannelId, EntryHash, UserId};
 use dialtone_protocol::wire::answer::InviteAnswer;
 use dialtone_protocol::wire::http::{HttpCall, Method};
 use dialtone_protocol::wire::link::Link;
@@ -49,6 +49,19 @@ pub(crate) fn create_channel(world: &mut World, person: PersonIndex, step: u64) 
 pub(crate) fn invite(world: &mut World, person: PersonIndex) {
     if world.people.len() < PEOPLE {
         let _ = world.with(person, None, Client::create_invite);
+    }
+}
+
+/// Somebody ends an invite that is open, maybe while somebody joins by it.
+pub(crate) fn revoke_invite(world: &mut World, person: PersonIndex) {
+    let client = world.people.get(person).and_then(|one| one.client.as_ref());
+    let open = client.map(Client::invites).unwrap_or_default();
+    let ids: Vec<EntryHash> = open.into_iter().map(|invite| invite.id).collect();
+    if let Some(id) = world.dice.pick(&ids).copied() {
+        let asked = world.with(person, None, |client, now| client.revoke_invite(id, now));
+        if asked == Some(Ok(())) {
+            world.revoked.insert(id);
+        }
     }
 }
 

@@ -87,7 +87,8 @@ fn act(world: &mut World, step: u64, down: &mut Option<u64>) {
     match world.dice.below(100) {
         0..46 => deeds::say(world, person, step),
         46..52 => deeds::create_channel(world, person, step),
-        52..54 => deeds::rename_channel(world, person, step),
+        52 => deeds::rename_channel(world, person, step),
+        53 => deeds::revoke_invite(world, person),
         54 => deeds::delete_channel(world, person),
         55..59 => deeds::add_to_channel(world, person),
         59..64 => deeds::mark_read(world, person),

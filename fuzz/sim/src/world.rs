@@ -1,10 +1,12 @@
 //! The world of a run: one server, several people, a network between them, and the only clock.
 
 use core::time::Duration;
+use std::collections::BTreeSet;
 
 use dialtone_protocol::client::{
     Client, HttpAnswer, Input, LinkFailure, NewAccount, Output, Transmit,
 };
+use dialtone_protocol::ids::EntryHash;
 use dialtone_protocol::wire::http::HttpCall;
 use dialtone_protocol::wire::link::LinkKind;
 use dialtone_protocol::{Instant, Machine, UnixMillis};
@@ -33,6 +35,8 @@ pub struct World {
     pub server: Server,
     /// The people, in the order in which they came.
     pub people: Vec<Person>,
+    /// The invites that somebody ended: who holds such a link may stay outside.
+    pub revoked: BTreeSet<EntryHash>,
     /// All that every engine answered.
     pub transcript: Transcript,
     network: Network<Packet>,
@@ -52,6 +56,7 @@ impl World {
             dice,
             server,
             people: Vec::new(),
+            revoked: BTreeSet::new(),
             transcript: Transcript::default(),
             network,
             sockets: 0,

@@ -149,8 +149,14 @@ impl Composer<'_> {
                 })?;
                 self.rotate_for_newcomers()?;
             }
-            Wish::RevokeInvite { invite } => {
+            Wish::RevokeInvite { invite, asked } => {
                 self.append(Payload::RevokeInvite { invite: *invite })?;
+                // The link opens the key that was sealed for it: whoever has it must not read what comes.
+                if *asked {
+                    // Without the key before, newcomers could not read the past.
+                    self.key(GroupId::Open).ok_or(Refusal::NoKeys)?;
+                    self.rotate(GroupId::Open)?;
+                }
             }
             Wish::Rotate { group, .. } => self.rotate(*group)?,
         }

@@ -65,6 +65,8 @@ pub enum IntentError {
     NoChannel,
     /// No such user is known here.
     NoUser,
+    /// No such invite is open: it was never made, was used up, or was ended.
+    NoInvite,
     /// The channel is open: everybody is in it.
     OpenChannel,
     /// A name is 1 to 64 bytes of text without control characters.
@@ -83,6 +85,7 @@ impl fmt::Display for IntentError {
             Self::NotAllowed => "only the channel's creator or an admin may do this",
             Self::NoChannel => "no such channel",
             Self::NoUser => "no such user",
+            Self::NoInvite => "no such invite is open",
             Self::OpenChannel => "the channel is open: everybody is in it",
             Self::BadName => "a name is 1 to 64 bytes of text without control characters",
             Self::NameTaken => "another channel has this name, or one that looks like it",

@@ -49,7 +49,7 @@ pub enum IntentName {
     Invite(InviteId),
     /// Vouching for a user.
     Vouch(UserId),
-    /// Ending an invite that expired.
+    /// Ending an invite: the user asked for it, or it expired.
     RevokeInvite(EntryHash),
     /// Committing to a new name of one's own.
     SetName(UserId),

@@ -208,7 +208,10 @@ impl Client {
             .map(|(invite, _)| invite)
             .collect();
         for invite in expired {
-            self.wish(Wish::RevokeInvite { invite });
+            self.wish(Wish::RevokeInvite {
+                invite,
+                asked: false,
+            });
             let [random] = self.entropy.bytes();
             self.chores.want_at(
                 Chore::Append,

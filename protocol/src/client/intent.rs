@@ -66,6 +66,9 @@ pub(super) enum Wish {
     RevokeInvite {
         #[n(0)]
         invite: EntryHash,
+        /// Whether the user asked for it. The engine ends by itself what expired.
+        #[n(1)]
+        asked: bool,
     },
     #[n(9)]
     Rotate {
@@ -147,7 +150,7 @@ impl Wish {
             Self::AddToChannel { channel, user } => IntentName::AddToChannel(*channel, *user),
             Self::Invite(invite) => IntentName::Invite(InviteId(invite.id)),
             Self::Vouch { user, .. } => IntentName::Vouch(*user),
-            Self::RevokeInvite { invite } => IntentName::RevokeInvite(*invite),
+            Self::RevokeInvite { invite, .. } => IntentName::RevokeInvite(*invite),
             Self::Rotate { group, .. } => IntentName::Rotate(*group),
         }
     }
@@ -155,9 +158,8 @@ impl Wish {
     /// Whether the wish is the user's, and outlives a restart. The others are made anew from the log.
     pub(super) fn is_kept(&self) -> bool {
         match self {
-            Self::Found | Self::Join { .. } | Self::RevokeInvite { .. } | Self::Rotate { .. } => {
-                false
-            }
+            Self::Found | Self::Join { .. } | Self::Rotate { .. } => false,
+            Self::RevokeInvite { asked, .. } => *asked,
             Self::Name { subject, .. } => matches!(subject, Subject::Channel(_)),
             Self::CreateChannel { .. }
             | Self::DeleteChannel { .. }
@@ -220,7 +222,7 @@ impl Wish {
             },
             Self::Vouch { user, .. } if chain.user(*user).is_some() => Verdict::Done,
             Self::Vouch { .. } => wanted(chain.is_admin(who.user)),
-            Self::RevokeInvite { invite } if chain.invite(*invite).is_none() => Verdict::Done,
+            Self::RevokeInvite { invite, .. } if chain.invite(*invite).is_none() => Verdict::Done,
             Self::RevokeInvite { .. } => wanted(chain.is_admin(who.user)),
             Self::Rotate { group, epoch } => match chain.group(*group) {
                 Some(state) if state.epoch() >= Some(*epoch) => Verdict::Done,

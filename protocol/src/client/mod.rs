@@ -50,8 +50,8 @@ pub use event::{ConnectionState, Event, IntentName, InviteId, Refusal, Warning};
 pub use io::{CallId, HttpAnswer, HttpCall, Input, InputError, LinkFailure, Output, Transmit};
 pub use records::{Change, Table};
 pub use views::{
-    Access, Body, ChannelView, Delivery, History, Me, MemberView, MessageView, PendingView, Role,
-    Standing,
+    Access, Body, ChannelView, Delivery, History, InviteView, Me, MemberView, MessageView,
+    PendingView, Role, Standing,
 };
 
 use alloc::collections::BTreeMap;

@@ -7,7 +7,8 @@ use super::account::Plan;
 use super::chores::Chore;
 use super::confusable::Skeletons;
 use super::views::{
-    Access, Body, ChannelView, Delivery, History, Me, MemberView, MessageView, Role, Standing,
+    Access, Body, ChannelView, Delivery, History, InviteView, Me, MemberView, MessageView, Role,
+    Standing,
 };
 use super::{Client, ConnectionState};
 use crate::chat;
@@ -187,6 +188,22 @@ impl Client {
             }
         }));
         views
+    }
+
+    /// The open invites, in the order in which they were made.
+    #[must_use]
+    pub fn invites(&self) -> Vec<InviteView> {
+        let mut open: Vec<_> = self.log.chain().invites().collect();
+        open.sort_by_key(|(_, invite)| invite.opened_at);
+        open.into_iter()
+            .map(|(id, invite)| InviteView {
+                id,
+                by: invite.user,
+                by_name: self.user_name(invite.user).map(String::from),
+                uses_left: invite.uses_left,
+                expires: invite.expires,
+            })
+            .collect()
     }
 
     /// The verified name of a user, if it is known.

@@ -3,7 +3,7 @@
 use alloc::string::String;
 
 use crate::chat::{Locked, Refused, SendFailure};
-use crate::ids::{ChannelId, ClientId, DeviceId, MessageId, Seq, UserId};
+use crate::ids::{ChannelId, ClientId, DeviceId, EntryHash, MessageId, Seq, UserId};
 pub use crate::sigchain::{Access, History, Role};
 use crate::time::UnixMillis;
 
@@ -131,6 +131,21 @@ pub struct MemberView {
     pub pending: Option<PendingView>,
     /// Whether another name is the same or looks like it.
     pub confusable: bool,
+}
+
+/// An open invite.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct InviteView {
+    /// What names it: the hash of its entry in the log, which also stands at the end of its link.
+    pub id: EntryHash,
+    /// Who made it.
+    pub by: UserId,
+    /// The maker's name, if it is known and verified.
+    pub by_name: Option<String>,
+    /// How many can still join by it.
+    pub uses_left: u32,
+    /// When it ends by itself.
+    pub expires: UnixMillis,
 }
 
 /// Somebody who waits for a vouch.

@@ -11,7 +11,7 @@ use super::views::{Access, History};
 use crate::chat;
 use crate::crypto::InviteSecret;
 use crate::crypto::names::NameSecret;
-use crate::ids::{ChannelId, ClientId, Seq, Subject, UserId};
+use crate::ids::{ChannelId, ClientId, EntryHash, Seq, Subject, UserId};
 use crate::time::Instant;
 
 impl Client {
@@ -159,6 +159,25 @@ impl Client {
             expires: 0,
         }));
         Ok(InviteId(id))
+    }
+
+    /// Ends an open invite before its time, and opens a new epoch of everybody's key: whoever has the link neither
+    /// joins by it nor reads what is written from then on.
+    ///
+    /// # Errors
+    ///
+    /// When no such invite is open, or the log as it is known here does not allow it.
+    pub fn revoke_invite(&mut self, invite: EntryHash, now: Instant) -> Result<(), IntentError> {
+        self.pass(now);
+        self.as_admin()?;
+        if self.log.chain().invite(invite).is_none() {
+            return Err(IntentError::NoInvite);
+        }
+        self.ask(Wish::RevokeInvite {
+            invite,
+            asked: true,
+        });
+        Ok(())
     }
 
     /// Vouches for somebody who waits, after the safety numbers were compared.

@@ -11,7 +11,7 @@ use crate::join::{community, texts};
 use crate::net::Net;
 
 /// Alice and bob, both online.
-fn two() -> (Net, usize, usize) {
+pub(crate) fn two() -> (Net, usize, usize) {
     let (mut net, alice) = community();
     let link = net.invite(alice);
     let bob = net.join("bob", &link);
@@ -297,23 +297,4 @@ fn a_start_shows_the_past_before_the_network_answers() {
         texts(&net, bob, "general"),
         [("alice".to_owned(), "hello".to_owned())]
     );
-}
-
-// spec 9.45
-#[test]
-fn an_admin_ends_an_invite_that_expired() {
-    let (mut net, alice) = community();
-    let link = net.invite(alice);
-    net.wait(25 * 3600);
-    let ended = net.peers[alice].events.iter().any(|event| {
-        matches!(
-            event,
-            Event::IntentDone {
-                intent: IntentName::RevokeInvite(_)
-            }
-        )
-    });
-    assert!(ended);
-    let bob = net.join("bob", &link);
-    assert_ne!(net.view(bob).state(), ConnectionState::Online);
 }

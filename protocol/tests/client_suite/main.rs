@@ -11,5 +11,6 @@ mod channels;
 mod contract;
 mod crash;
 mod evil;
+mod invites;
 mod join;
 mod net;

@@ -6,14 +6,14 @@ use std::sync::Arc;
 
 use async_channel::{Receiver, Sender};
 use dialtone_protocol::client::{Client, ConnectionState, Event, IntentError, IntentName};
-use dialtone_protocol::ids::{ChannelId, Seq};
+use dialtone_protocol::ids::{ChannelId, EntryHash, Seq};
 use dialtone_protocol::runtime::Runtime;
 use dialtone_protocol::time::Instant;
 use futures_util::future::{Either, select};
 
 use crate::account::{Account, Report, SETTLE_WITHIN};
 use crate::tui::port::{Request, Update};
-use crate::tui::snapshot::{Channel, Member, Message, Profile};
+use crate::tui::snapshot::{Channel, Invite, Member, Message, Profile};
 use crate::tui::text::sanitize_line;
 
 /// Reports taken together: a burst of messages becomes one update of the screen.
@@ -31,6 +31,7 @@ pub(super) async fn run<R: Runtime>(
     let mut session = Session {
         updates,
         opened: BTreeSet::new(),
+        revoking: BTreeSet::new(),
         trouble: None,
     };
     session.tell_changes(&account, Changes::all()).await;
@@ -83,6 +84,8 @@ struct Session<'a> {
     updates: &'a Sender<Update>,
     /// Channels whose messages the screen follows.
     opened: BTreeSet<ChannelId>,
+    /// The invites that the user ended: the engine ends by itself what expired, and nothing is said of that.
+    revoking: BTreeSet<EntryHash>,
     /// What was said last of the way to the server: the same is not said again.
     trouble: Option<String>,
 }
@@ -130,12 +133,21 @@ impl Session<'_> {
             }
             Event::InviteReady { link, .. } => self.tell(Update::Invite(link)),
             Event::IntentDone { intent } => self.done(intent),
-            Event::IntentRefused { intent, reason } if is_wish(intent) => {
+            Event::IntentRefused { intent, reason } if self.is_wish(intent) => {
                 self.problem(&format!("not done: {reason}"))
             }
             Event::Warning(warning) => self.problem(&warning.to_string()),
             Event::HistoryStart { channel } => self.tell(Update::HistoryStart(channel)),
             _ => {}
+        }
+    }
+
+    /// Whether the user asked for it. The rest the engine does by itself, and tries again.
+    fn is_wish(&self, intent: IntentName) -> bool {
+        match intent {
+            IntentName::Rotate(_) | IntentName::SetName(_) => false,
+            IntentName::RevokeInvite(invite) => self.revoking.contains(&invite),
+            _ => true,
         }
     }
 
@@ -145,6 +157,7 @@ impl Session<'_> {
             IntentName::RenameChannel(_) => "the channel has its new name",
             IntentName::DeleteChannel(_) => "the channel is deleted",
             IntentName::AddToChannel(..) => "the member is in the channel now",
+            IntentName::RevokeInvite(id) if self.revoking.contains(&id) => "the invite is ended",
             IntentName::Vouch(_) => "the newcomer is a member now",
             _ => return,
         };
@@ -190,6 +203,13 @@ impl Session<'_> {
             Request::CreateInvite => {
                 self.wish(account, |client, now| client.create_invite(now).map(drop))
                     .await;
+            }
+            Request::RevokeInvite(invite) => {
+                self.revoking.insert(invite);
+                self.wish(account, move |client, now| {
+                    client.revoke_invite(invite, now)
+                })
+                .await;
             }
             Request::Vouch(user) => {
                 self.wish(account, move |client, now| client.vouch(user, now))
@@ -255,6 +275,8 @@ impl Session<'_> {
             if changes.members {
                 let members = client.members();
                 updates.push(Update::Members(members.iter().map(Member::from).collect()));
+                let invites = client.invites();
+                updates.push(Update::Invites(invites.iter().map(Invite::from).collect()));
             }
             if changes.channels {
                 let channels = client.channels();
@@ -297,12 +319,4 @@ fn messages(client: &Client, channel: ChannelId, from: Seq) -> Arc<[Message]> {
         .collect();
     messages.reverse();
     messages.into()
-}
-
-/// Whether the user asked for it. The rest the engine does by itself, and tries again.
-const fn is_wish(intent: IntentName) -> bool {
-    !matches!(
-        intent,
-        IntentName::Rotate(_) | IntentName::RevokeInvite(_) | IntentName::SetName(_)
-    )
 }

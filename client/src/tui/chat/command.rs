@@ -24,6 +24,8 @@ pub(crate) enum Command {
     Help,
     /// Makes an invite link.
     Invite,
+    /// Lists the open invites.
+    Invites,
     /// Goes to a channel.
     Join(String),
     /// Lists the channels.
@@ -34,6 +36,8 @@ pub(crate) enum Command {
     Quit,
     /// Renames a channel: its name and the new one, still in one.
     Rename(String),
+    /// Ends an open invite.
+    Revoke(String),
     /// Lets somebody in who waits.
     Vouch(String),
 }
@@ -89,8 +93,7 @@ fn command(text: &str) -> Result<Command, CommandError> {
         "/members" => Ok(Command::Members),
         "/vouch" => named(rest, "/vouch").map(Command::Vouch),
         "/quit" | "/q" => Ok(Command::Quit),
-        "/server" if rest.is_empty() || rest == "invite" => Ok(Command::Invite),
-        "/server" => Err(usage("/server invite")),
+        "/server" => server_command(rest),
         "/channel" => channel_command(rest),
         _ => Err(CommandError::Unknown(word.to_owned())),
     }
@@ -107,6 +110,17 @@ fn channel_command(text: &str) -> Result<Command, CommandError> {
         "rename" if rest.contains(' ') => Ok(Command::Rename(rest.to_owned())),
         "rename" => Err(usage("/channel rename")),
         _ => Err(CommandError::Unknown(format!("/channel {word}"))),
+    }
+}
+
+fn server_command(text: &str) -> Result<Command, CommandError> {
+    let (word, rest) = split_word(text);
+    match word {
+        "" | "invite" if rest.is_empty() => Ok(Command::Invite),
+        "invites" if rest.is_empty() => Ok(Command::Invites),
+        "invite" | "invites" => Err(usage("/server invite")),
+        "revoke" => named(rest, "/server revoke").map(Command::Revoke),
+        _ => Err(CommandError::Unknown(format!("/server {word}"))),
     }
 }
 

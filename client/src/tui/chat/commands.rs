@@ -36,6 +36,9 @@ impl Chat {
             (Purpose::Rename(name), Target::Channel(channel)) => {
                 vec![Effect::Ask(Request::RenameChannel { channel, name })]
             }
+            (Purpose::Revoke, Target::Invite(invite)) => {
+                vec![Effect::Ask(Request::RevokeInvite(invite))]
+            }
             (Purpose::Vouch, Target::User(user)) => self.confirm_vouch(user),
             _ => Vec::new(),
         }
@@ -51,6 +54,17 @@ impl Chat {
                 self.check_admin()?;
                 self.notify("making an invite", Role::Faint);
                 return Ok(vec![Effect::Ask(Request::CreateInvite)]);
+            }
+            Command::Invites => {
+                self.check_admin()?;
+                self.list_invites();
+            }
+            Command::Revoke(typed) => {
+                self.check_admin()?;
+                let found = lookup::invites(&self.invites, &typed);
+                let choices = found.into_iter().map(lookup::invite_choice).collect();
+                let nothing = "no open invite starts so: /server invites shows all";
+                return self.choose("which invite?", choices, Purpose::Revoke, nothing);
             }
             Command::Create {
                 name,
@@ -220,6 +234,28 @@ impl Chat {
                 member.label()
             ));
         }
+        self.thread_mut().add_note(lines.join("\n"), Role::Faint);
+    }
+
+    fn list_invites(&mut self) {
+        let head = if self.invites.is_empty() {
+            "no invite is open"
+        } else {
+            "open invites:"
+        };
+        let mut lines = vec![head.to_owned()];
+        lines.extend(self.invites.iter().map(|invite| {
+            let until = self.clock.moment(invite.expires);
+            let uses = match invite.uses_left {
+                1 => String::new(),
+                many => format!("  for {many} people"),
+            };
+            format!(
+                "{}  by {}{uses}  until {until}",
+                short(&invite.id),
+                invite.by
+            )
+        }));
         self.thread_mut().add_note(lines.join("\n"), Role::Faint);
     }
 

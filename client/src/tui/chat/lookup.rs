@@ -4,7 +4,8 @@ use dialtone_protocol::ids::ChannelId;
 
 use super::command::bare;
 use super::overlay::{Choice, Target};
-use crate::tui::snapshot::{Channel, Member, short};
+use crate::invites::meant;
+use crate::tui::snapshot::{Channel, Invite, Member, short};
 
 /// The fewest digits of an id that name a channel: fewer could be a word.
 const MIN_ID_DIGITS: usize = 4;
@@ -64,6 +65,24 @@ pub(crate) fn members<'a>(all: &'a [Member], typed: &str, pending: bool) -> Vec<
                 || typed.len() >= MIN_ID_DIGITS && member.user.to_string().starts_with(&typed)
         })
         .collect()
+}
+
+/// The open invites that a typed link or the start of an id fits.
+#[must_use]
+pub(crate) fn invites<'a>(all: &'a [Invite], typed: &str) -> Vec<&'a Invite> {
+    let meant = meant(all.iter().map(|invite| invite.id), bare(typed));
+    all.iter()
+        .filter(|invite| meant.contains(&invite.id))
+        .collect()
+}
+
+/// An invite as one of a list.
+#[must_use]
+pub(crate) fn invite_choice(invite: &Invite) -> Choice {
+    Choice {
+        label: format!("{}  by {}", short(&invite.id), invite.by),
+        target: Target::Invite(invite.id),
+    }
 }
 
 /// A channel as one of a list.

@@ -19,7 +19,7 @@ use dialtone_protocol::client::{ConnectionState, Standing};
 use dialtone_protocol::ids::ChannelId;
 
 use super::editor::Editor;
-use super::snapshot::{Channel, Member, Profile};
+use super::snapshot::{Channel, Invite, Member, Profile};
 use super::text::Clock;
 use super::theme::{Role, Theme};
 use layout::{Areas, draft_columns};
@@ -38,6 +38,7 @@ pub struct Chat {
     /// By name, then by id.
     channels: Vec<Channel>,
     members: Vec<Member>,
+    invites: Vec<Invite>,
     threads: BTreeMap<ChannelId, Thread>,
     /// What is shown while no channel is open.
     lobby: Thread,
@@ -76,6 +77,7 @@ impl Chat {
             connection: ConnectionState::Offline,
             channels: Vec::new(),
             members: Vec::new(),
+            invites: Vec::new(),
             threads: BTreeMap::new(),
             lobby: Thread::default(),
             active: None,

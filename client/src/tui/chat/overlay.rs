@@ -1,6 +1,6 @@
 //! What covers the messages until it is answered or closed.
 
-use dialtone_protocol::ids::{ChannelId, UserId};
+use dialtone_protocol::ids::{ChannelId, EntryHash, UserId};
 
 use crate::tui::port::Request;
 
@@ -55,6 +55,8 @@ pub(crate) struct Choice {
 pub(crate) enum Target {
     /// A channel.
     Channel(ChannelId),
+    /// An open invite.
+    Invite(EntryHash),
     /// A user.
     User(UserId),
 }
@@ -70,6 +72,8 @@ pub(crate) enum Purpose {
     Join,
     /// Gives the channel this name.
     Rename(String),
+    /// Ends the invite.
+    Revoke,
     /// Vouches for the user.
     Vouch,
 }

@@ -2,14 +2,15 @@
 
 use std::sync::Arc;
 
+use dialtone_protocol::UnixMillis;
 use dialtone_protocol::client::{Access, ConnectionState, History};
-use dialtone_protocol::ids::Seq;
+use dialtone_protocol::ids::{EntryHash, Seq};
 use dialtone_protocol::limits::MAX_TEXT_BYTES;
 
 use crate::tui::editor::Edit;
 use crate::tui::msg::{ChatMsg, Effect, Msg, OverlayMsg, Scroll};
 use crate::tui::port::{Request, Update};
-use crate::tui::snapshot::{Mark, Message, Profile};
+use crate::tui::snapshot::{Invite, Mark, Message, Profile};
 use crate::tui::testing::{
     ANN, BOB, Bench, GENERAL, RANDOM, STAFF, ann, channel, channels, member, message, talk, unsent,
 };
@@ -167,6 +168,22 @@ fn commands_ask_the_account() {
     };
     assert_eq!(bench.enter("/channel rename random off topic"), ask(rename));
     assert_eq!(bench.enter("/server invite"), ask(Request::CreateInvite));
+    let invite = Invite {
+        id: EntryHash([0x9a; 32]),
+        by: "ann".to_owned(),
+        uses_left: 1,
+        expires: UnixMillis(1_795_381_200_000),
+    };
+    let id = invite.id;
+    bench.tell(Update::Invites(vec![invite]));
+    bench.enter("/server invites");
+    let line = "9a9a9a9a  by ann  until 22 Nov 21:00";
+    assert_eq!(bench.rows_with(line), 1, "{}", bench.screen());
+    assert_eq!(bench.enter("/server revoke 1234"), []);
+    assert_eq!(bench.rows_with("no open invite starts so"), 1);
+    bench.press(ChatMsg::Edit(Edit::DeleteToStart));
+    let revoke = Request::RevokeInvite(id);
+    assert_eq!(bench.enter("/server revoke 9a9a"), ask(revoke));
     bench.enter("/join staff");
     let add = Request::AddToChannel {
         channel: STAFF,

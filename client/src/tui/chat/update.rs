@@ -42,6 +42,7 @@ impl Chat {
             Update::Connection(state) => self.set_connection(state),
             Update::Channels(channels) => return self.set_channels(channels),
             Update::Members(members) => self.set_members(members),
+            Update::Invites(invites) => self.invites = invites,
             Update::Messages {
                 channel,
                 from,

@@ -42,6 +42,12 @@ impl Clock {
         self.local(at).strftime("%A, %-d %B %Y").to_string()
     }
 
+    /// A moment of the days around this one, such as `22 Nov 21:10`.
+    #[must_use]
+    pub fn moment(&self, at: UnixMillis) -> String {
+        self.local(at).strftime("%-d %b %H:%M").to_string()
+    }
+
     /// The local time; one past the year 9999 counts as its last moment.
     fn local(&self, at: UnixMillis) -> Zoned {
         i64::try_from(at.0)
