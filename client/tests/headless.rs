@@ -13,6 +13,7 @@ use std::thread;
 use std::time::Duration;
 
 use common::{Person, Server, free_port, holds};
+use dialtone_protocol::limits;
 
 /// Runs a test on each runtime.
 macro_rules! on_both_runtimes {
@@ -256,6 +257,25 @@ fn a_private_channel_is_for_those_who_were_added() {
     assert_eq!(read.objects()[0]["body"], "for two");
     assert_eq!(carol.run(["send", "#secret", "let me in"]).code(), 1);
     assert!(!carol.run(["channels"]).out.contains("secret"));
+}
+
+#[test]
+fn the_longest_message_arrives_whole() {
+    let (_server, alice) = founded("smol");
+    let bob = invited("bob", "smol", &alice);
+    let tail = bob.start(["tail", "#general", "--json", "--count", "1"]);
+    let is_here = |line: &serde_json::Value| line["name"] == "bob" && line["online"] == true;
+    while !alice
+        .run(["members", "--json"])
+        .objects()
+        .iter()
+        .any(is_here)
+    {}
+    // It comes over the socket, since the reader is connected.
+    let long = "0123456789abcdef".repeat(limits::MAX_TEXT_BYTES / 16);
+    let sent = alice.start_with_input(["send", "#general", "-"], long.clone());
+    sent.wait().lines();
+    assert_eq!(tail.wait().objects()[0]["body"], long.as_str());
 }
 
 #[test]

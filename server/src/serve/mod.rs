@@ -8,6 +8,7 @@
 
 mod accept;
 mod app;
+mod batched;
 mod body;
 mod client;
 mod http;

@@ -1,6 +1,7 @@
 //! One WebSocket: frames in, frames out, and a pulse.
 
 use std::future::pending;
+use std::iter;
 use std::mem;
 use std::pin::pin;
 use std::sync::Arc;
@@ -9,7 +10,9 @@ use std::time::Duration;
 
 use async_channel::{Receiver, Sender};
 use async_tungstenite::tungstenite::protocol::CloseFrame;
-use async_tungstenite::tungstenite::{Error, Message};
+use async_tungstenite::tungstenite::protocol::frame::Frame;
+use async_tungstenite::tungstenite::protocol::frame::coding::{Data, OpCode};
+use async_tungstenite::tungstenite::{Error, Message, Utf8Bytes};
 use async_tungstenite::{WebSocketReceiver, WebSocketSender, WebSocketStream};
 use dialtone_protocol::hub::{ConnId, SessionKey};
 use dialtone_protocol::limits;
@@ -20,6 +23,7 @@ use futures_util::{SinkExt, StreamExt};
 use hyper::body::Bytes;
 
 use super::Gate;
+use super::batched::Batched;
 use super::hub::{Event, HubHandle, Outgoing};
 use super::stream::Stream;
 
@@ -35,16 +39,21 @@ const CLOSE_WAIT: Duration = Duration::from_secs(2);
 /// Bytes of frames after which a flush is due even if more frames wait.
 const FLUSH_AFTER: usize = 64 << 10;
 
+/// Bytes of a frame that go out in one piece. A connection keeps a buffer for its largest piece.
+const FRAGMENT: usize = 2 << 10;
+
 /// Bytes of sent frames after which the hub hears of them. It must not hear of every frame of every connection, and
 /// what it does not hear of is a small part of what it lets a connection queue.
 const REPORT_AFTER: usize = limits::QUEUE_BUDGET / 16;
 
+/// An upgraded connection.
+pub(super) type Socket<R> = WebSocketStream<Batched<Stream<R>>>;
+
+/// The side of a connection that writes.
+type Outlet<R> = WebSocketSender<Batched<Stream<R>>>;
+
 /// Serves a connection until it ends.
-pub(super) async fn run<R: Runtime>(
-    gate: Gate<R>,
-    session: SessionKey,
-    ws: WebSocketStream<Stream<R>>,
-) {
+pub(super) async fn run<R: Runtime>(gate: Gate<R>, session: SessionKey, ws: Socket<R>) {
     let conn = gate.next_conn();
     // Bounded by the hub, which counts the bytes that it has queued for each connection.
     let (outgoing, queue) = async_channel::unbounded();
@@ -70,7 +79,7 @@ pub(super) async fn run<R: Runtime>(
 /// Hands frames to the hub until the peer has closed, or the connection broke.
 async fn read<R: Runtime>(
     conn: ConnId,
-    mut receiver: WebSocketReceiver<Stream<R>>,
+    mut receiver: WebSocketReceiver<Batched<Stream<R>>>,
     outgoing: Sender<Vec<Outgoing>>,
     hub: &HubHandle,
     pulse: &Pulse<R>,
@@ -102,7 +111,7 @@ async fn read<R: Runtime>(
 /// Sends what is queued, all that waits in one flush, until it has sent a close frame or the connection is dead.
 async fn write<R: Runtime>(
     conn: ConnId,
-    mut sender: WebSocketSender<Stream<R>>,
+    mut sender: Outlet<R>,
     queue: Receiver<Vec<Outgoing>>,
     hub: &HubHandle,
     pulse: &Pulse<R>,
@@ -154,7 +163,7 @@ struct Sent {
 }
 
 async fn send_waiting<R: Runtime>(
-    sender: &mut WebSocketSender<Stream<R>>,
+    sender: &mut Outlet<R>,
     first: Vec<Outgoing>,
     queue: &Receiver<Vec<Outgoing>>,
 ) -> Result<Sent, Error> {
@@ -168,7 +177,9 @@ async fn send_waiting<R: Runtime>(
             match outgoing {
                 Outgoing::Frame(frame) => {
                     sent.bytes += frame.len();
-                    sender.feed(Message::Text(frame)).await?;
+                    for part in parts(frame) {
+                        sender.feed(part).await?;
+                    }
                 }
                 Outgoing::Close { code, reason } => {
                     let frame = CloseFrame {
@@ -191,7 +202,22 @@ async fn send_waiting<R: Runtime>(
     Ok(sent)
 }
 
-async fn send_ping<R: Runtime>(sender: &mut WebSocketSender<Stream<R>>) -> Result<Sent, Error> {
+/// A frame as it is sent: a large one in fragments (RFC 6455, section 5.4).
+fn parts(frame: Utf8Bytes) -> impl Iterator<Item = Message> {
+    let mut rest = Some(Bytes::from(frame));
+    let mut data = Data::Text;
+    iter::from_fn(move || {
+        let mut part = rest.take()?;
+        if part.len() > FRAGMENT {
+            rest = Some(part.split_off(FRAGMENT));
+        }
+        let opcode = OpCode::Data(mem::replace(&mut data, Data::Continue));
+        let frame = Frame::message(part, opcode, rest.is_none());
+        Some(Message::Frame(frame))
+    })
+}
+
+async fn send_ping<R: Runtime>(sender: &mut Outlet<R>) -> Result<Sent, Error> {
     sender.send(Message::Ping(Bytes::new())).await?;
     Ok(Sent {
         bytes: 0,
@@ -266,6 +292,25 @@ impl Beat {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_large_frame_goes_out_in_fragments() {
+        for length in [1, FRAGMENT, FRAGMENT + 1, 5 * FRAGMENT] {
+            let text = "x".repeat(length);
+            let sent: Vec<_> = parts(text.clone().into()).collect();
+            assert_eq!(sent.len(), length.div_ceil(FRAGMENT));
+            let (mut joined, last) = (String::new(), sent.len() - 1);
+            for (index, part) in sent.into_iter().enumerate() {
+                let Message::Frame(part) = part else {
+                    panic!("{part:?}");
+                };
+                let first = part.header().opcode == OpCode::Data(Data::Text);
+                assert_eq!((first, part.header().is_final), (index == 0, index == last));
+                joined.push_str(std::str::from_utf8(part.payload()).unwrap());
+            }
+            assert_eq!(joined, text);
+        }
+    }
 
     #[test]
     fn a_peer_is_pinged_and_given_up_when_it_is_silent() {

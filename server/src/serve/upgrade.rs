@@ -19,6 +19,7 @@ use hyper::upgrade::Upgraded;
 use smol_hyper::rt::FuturesIo;
 use tracing::debug;
 
+use super::batched::Batched;
 use super::hub::Reply;
 use super::stream::Stream;
 use super::{Gate, client, http, socket};
@@ -26,9 +27,8 @@ use super::{Gate, client, http, socket};
 /// Bytes read from a socket at a time. Small, since every idle connection holds it.
 const READ_BUFFER: usize = 2048;
 
-/// Bytes that go out in one write where more than one frame waits: some sixteen of the usual size. A connection keeps
-/// the buffer that its largest burst needed: with the frame that fills it up it stays within eight KiB.
-const WRITE_BUFFER: usize = 7 << 10;
+/// Bytes of frames that are written at a time. Small for the same reason; [`Batched`] makes larger writes of them.
+const WRITE_BUFFER: usize = 1 << 10;
 
 /// Answers a request for a WebSocket. The order is the original's: who asks, then how.
 pub(super) async fn serve<R: Runtime>(
@@ -148,7 +148,7 @@ async fn talk<R: Runtime>(gate: Gate<R>, session: SessionKey, upgraded: Upgraded
     let already_read = parts.read_buf.to_vec();
     // hyper's buffer would else stay for as long as the connection.
     drop(parts.read_buf);
-    let stream = parts.io.into_inner();
+    let stream = Batched::new(parts.io.into_inner());
     let ws = WebSocketStream::from_partially_read(stream, already_read, Role::Server, Some(config))
         .await;
     socket::run(gate, session, ws).await;

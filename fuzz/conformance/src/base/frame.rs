@@ -20,7 +20,9 @@ pub(crate) enum Frame<'a> {
         code: u16,
         reason: &'a [u8],
     },
-    /// An event.
+    /// More of an event that came in pieces.
+    Continued,
+    /// An event, or its beginning.
     Event(&'a [u8]),
     /// The server asks whether we live.
     Ping(&'a [u8]),
@@ -48,8 +50,9 @@ impl<'a> Scanner<'a> {
         let Some((header, length)) = FrameHeader::parse(&mut cursor).map_err(|_| BadFrame)? else {
             return Ok(None);
         };
-        // Servers do not mask, and events of the base API are never cut into pieces.
-        if header.mask.is_some() || !header.is_final {
+        // Servers do not mask, and what controls a connection is never cut into pieces.
+        let whole = header.is_final || matches!(header.opcode, OpCode::Data(_));
+        if header.mask.is_some() || !whole {
             return Err(BadFrame);
         }
         let start = usize::try_from(cursor.position()).map_err(|_| BadFrame)?;
@@ -74,6 +77,7 @@ impl<'a> Scanner<'a> {
             OpCode::Control(Control::Ping) => Frame::Ping(payload),
             OpCode::Control(Control::Pong) => Frame::Pong,
             OpCode::Data(Data::Text | Data::Binary) => Frame::Event(payload),
+            OpCode::Data(Data::Continue) => Frame::Continued,
             OpCode::Data(_) | OpCode::Control(_) => return Err(BadFrame),
         }))
     }
@@ -113,13 +117,15 @@ mod tests {
     #[test]
     fn frames_are_found_wherever_the_bytes_are_cut() {
         let long = [b'x'; 300];
-        let mut bytes = vec![0x81, 2, b'h', b'i', 0x89, 0, 0x81, 126, 1, 44];
+        let mut bytes = vec![0x81, 2, b'h', b'i', 0x89, 0, 0x01, 126, 1, 44];
         bytes.extend_from_slice(&long);
+        bytes.extend_from_slice(&[0x80, 1, b'x']);
         bytes.extend_from_slice(&[0x88, 5, 3, 245, b'b', b'y', b'e']);
         let whole = [
             Frame::Event(b"hi"),
             Frame::Ping(b""),
             Frame::Event(&long),
+            Frame::Continued,
             Frame::Close {
                 code: 1013,
                 reason: b"bye",
@@ -144,12 +150,12 @@ mod tests {
     }
 
     #[test]
-    fn masked_and_cut_frames_are_no_frames_of_a_server() {
+    fn what_is_masked_and_control_in_pieces_are_no_frames_of_a_server() {
         assert_eq!(
             Scanner::new(&[0x81, 0x80, 0, 0, 0, 0]).next(),
             Err(BadFrame)
         );
-        assert_eq!(Scanner::new(&[0x01, 0]).next(), Err(BadFrame));
+        assert_eq!(Scanner::new(&[0x09, 0]).next(), Err(BadFrame));
     }
 
     #[test]

@@ -135,7 +135,8 @@ impl<R: Runtime> Member<R> {
                     None => {}
                 },
                 Some(Frame::Ping(payload)) => put_pong(payload, &mut self.outgoing.0),
-                Some(Frame::Pong) => {}
+                // The mark of a message stands in its first piece.
+                Some(Frame::Continued | Frame::Pong) => {}
                 Some(Frame::Close { code, reason }) => {
                     return Err(format!("{code} {}", String::from_utf8_lossy(reason)));
                 }
