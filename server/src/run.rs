@@ -24,7 +24,7 @@ use crate::invite::{invite, is_founded};
 use crate::logging;
 use crate::serve::{ServeError, Setup, serve};
 use crate::settings::{Settings, SettingsError};
-use crate::store::{OpenError, Store, open};
+use crate::store::{OpenError, Sharing, Store, open};
 use dialtone_protocol::hub::store::StoreError;
 
 /// Why the program failed.
@@ -178,7 +178,12 @@ async fn print_invite<R: Runtime>(
     home: Home,
     settings: Settings,
 ) -> Result<(), RunError> {
-    let store = open(&settings.database, settings.channel_key.as_ref()).await?;
+    let store = open(
+        &settings.database,
+        settings.channel_key.as_ref(),
+        Sharing::Beside,
+    )
+    .await?;
     let url = match (&settings.public_url, home.recorded_url()?) {
         (None, Some(recorded)) => recorded,
         _ => settings.url(settings.listen),
@@ -200,7 +205,12 @@ struct Started {
 impl Started {
     async fn serve<R: Runtime>(self, runtime: R, stop: Receiver<()>) -> Result<(), RunError> {
         let settings = &self.settings;
-        let store = open(&settings.database, settings.channel_key.as_ref()).await?;
+        let store = open(
+            &settings.database,
+            settings.channel_key.as_ref(),
+            Sharing::Alone,
+        )
+        .await?;
         let setup = Setup {
             listen: settings.listen,
             tls: settings.tls.clone(),

@@ -10,13 +10,13 @@ use std::num::NonZero;
 use std::sync::Arc;
 
 use dialtone_protocol::hub::memory::MemoryStore;
-use dialtone_protocol::hub::store::{Answer, Op};
+use dialtone_protocol::hub::store::{Answer, Op, StoreError};
 use dialtone_protocol::ids::{ServerId, StoreId, UserId};
 use dialtone_protocol::time::UnixMillis;
 use dialtone_runtime_smol::Smol;
 use dialtone_runtime_tokio::Tokio;
 use dialtone_server::settings::{ChannelKey, Database};
-use dialtone_server::store::{OpenError, Store, open};
+use dialtone_server::store::{OpenError, Sharing, Store, open};
 use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::test_runner::{Config, TestRunner};
@@ -87,7 +87,7 @@ async fn compare(
     key: Option<ChannelKey>,
     groups: Vec<Vec<Sketch>>,
 ) -> Result<(), TestCaseError> {
-    let store = open(&database, key.as_ref()).await.unwrap();
+    let store = open(&database, key.as_ref(), Sharing::Alone).await.unwrap();
     let (mut memory, mut world) = (MemoryStore::new(), World::default());
     for group in groups {
         let mut writes = Vec::new();
@@ -152,6 +152,38 @@ fn a_store_survives_being_opened_again() {
     .unwrap();
 }
 
+// spec 6.15
+#[test]
+fn one_server_writes_to_a_database_of_postgres() {
+    let postgres = Postgres::start();
+    let database = Database::Postgres(postgres.create("shared"));
+    let start = || Op::Start {
+        server_id: ServerId([1; 16]),
+        store_id: StoreId([1; 16]),
+    };
+    Smol::run(ONE, |_| async {
+        let first = open(&database, None, Sharing::Alone).await.unwrap();
+        let second = open(&database, None, Sharing::Alone).await;
+        assert_eq!(second.err(), Some(OpenError::Served));
+        // The host's commands work beside it.
+        let host = open(&database, None, Sharing::Beside).await.unwrap();
+        host.write(vec![start()]).await.remove(0).unwrap();
+        host.close().await;
+
+        // Who loses its connection, and with it the lock, writes nothing beside the one that took it.
+        let killed = "SELECT pg_terminate_backend(pid) FROM pg_locks WHERE locktype = 'advisory'";
+        assert!(postgres.psql(killed));
+        let second = open(&database, None, Sharing::Alone).await.unwrap();
+        let refused = first.write(vec![start()]).await.remove(0);
+        assert_eq!(refused.err(), Some(StoreError::Unavailable));
+        second.write(vec![start()]).await.remove(0).unwrap();
+        second.close().await;
+        first.write(vec![start()]).await.remove(0).unwrap();
+        first.close().await;
+    })
+    .unwrap();
+}
+
 #[test]
 fn a_sealed_store_opens_only_under_its_key() {
     let dir = tempfile::tempdir().unwrap();
@@ -159,7 +191,7 @@ fn a_sealed_store_opens_only_under_its_key() {
     let database = Database::Sqlite(path.clone());
     Smol::run(ONE, |_| async {
         let key = ChannelKey([1; 32]);
-        let store = open(&database, Some(&key)).await.unwrap();
+        let store = open(&database, Some(&key), Sharing::Alone).await.unwrap();
         let profile = Op::PutProfile {
             user: UserId([1; 16]),
             name_enc: "a name that nobody may find".into(),
@@ -169,10 +201,10 @@ fn a_sealed_store_opens_only_under_its_key() {
         store.close().await;
         drop(store);
         for wrong in [None, Some(&ChannelKey([2; 32]))] {
-            let refused = open(&database, wrong).await.err();
+            let refused = open(&database, wrong, Sharing::Alone).await.err();
             assert_eq!(refused, Some(OpenError::ChannelKey));
         }
-        let store: Arc<dyn Store> = open(&database, Some(&key)).await.unwrap();
+        let store: Arc<dyn Store> = open(&database, Some(&key), Sharing::Alone).await.unwrap();
         let Ok(Answer::Profiles(profiles)) = store.read(Op::Profiles).await else {
             panic!("profiles are read");
         };
@@ -187,14 +219,16 @@ fn a_sealed_store_opens_only_under_its_key() {
 #[test]
 fn a_database_that_cannot_be_reached_is_named() {
     let database = Database::Postgres("postgres://test:hunter2@127.0.0.1:1/none".into());
-    let error = Smol::run(ONE, |_| async { open(&database, None).await.err() });
+    let error = Smol::run(ONE, |_| async {
+        open(&database, None, Sharing::Alone).await.err()
+    });
     let error = error.unwrap().unwrap().to_string();
     assert!(error.contains("database"), "{error}");
     assert!(!error.contains("hunter2"), "{error}");
 }
 
 async fn written_one(database: &Database, op: Op) -> Answer {
-    let store = open(database, None).await.unwrap();
+    let store = open(database, None, Sharing::Alone).await.unwrap();
     let answer = store.write(vec![op]).await.remove(0).unwrap();
     store.close().await;
     answer

@@ -74,7 +74,9 @@ async fn measure<R: Runtime>(
             ice_servers: Vec::new(),
             password_cost: KdfParams::FLOOR,
         },
-        store: store::open(&database, None).await.unwrap(),
+        store: store::open(&database, None, store::Sharing::Alone)
+            .await
+            .unwrap(),
         cores: TWO,
         observer: Observer::default(),
     };

@@ -33,6 +33,17 @@ pub trait Store: fmt::Debug + Send + Sync {
     fn close(&self) -> BoxFuture<'_, ()>;
 }
 
+/// Who else may have the database open.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[expect(clippy::exhaustive_enums, reason = "there is no third way")]
+pub enum Sharing {
+    /// A server: it numbers messages, and no other server may write to the same database. A file of SQLite is kept
+    /// from others by the lock of the data directory.
+    Alone,
+    /// A command of the host, beside a server or without one.
+    Beside,
+}
+
 /// Opens the store, and brings its tables up to date.
 ///
 /// Belongs to the runtime inside which it was opened.
@@ -43,6 +54,7 @@ pub trait Store: fmt::Debug + Send + Sync {
 pub async fn open(
     database: &Database,
     key: Option<&ChannelKey>,
+    sharing: Sharing,
 ) -> Result<Arc<dyn Store>, OpenError> {
     let rest = AtRest::new(key);
     match database {
@@ -51,7 +63,7 @@ pub async fn open(
             Ok(Arc::new(SqlStore::open(backend, rest).await?))
         }
         Database::Postgres(url) => {
-            let backend = postgres::Postgres::open(url).await?;
+            let backend = postgres::Postgres::open(url, sharing).await?;
             Ok(Arc::new(SqlStore::open(backend, rest).await?))
         }
     }
@@ -65,6 +77,8 @@ pub enum OpenError {
     ChannelKey,
     /// The tables were made by a newer version.
     Newer,
+    /// Another server writes to this database.
+    Served,
     /// The database cannot be reached, or refuses what is asked of it.
     Unusable(String),
 }
@@ -76,6 +90,9 @@ impl fmt::Display for OpenError {
                 "the database is sealed under a channel key, and DIALTONE_CHANNEL_KEY is not that one",
             ),
             Self::Newer => f.write_str("the database was made by a newer dialtone-server"),
+            Self::Served => f.write_str(
+                "another dialtone-server uses this database: stop it, or set DIALTONE_DB_URL to another database",
+            ),
             Self::Unusable(why) => write!(f, "the database cannot be used: {why}"),
         }
     }

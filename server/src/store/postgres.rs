@@ -1,15 +1,17 @@
 //! PostgreSQL, by `DIALTONE_DB_URL`.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use sqlx::pool::PoolConnection;
 use sqlx::postgres::{PgConnectOptions, PgConnection, PgPool, PgPoolOptions};
 use sqlx::{AssertSqlSafe, Transaction};
 
-use super::OpenError;
 use super::adapter::session;
 use super::backend::Backend;
 use super::sql::SqlError;
+use super::{OpenError, Sharing};
 
 /// How long a query waits for a connection before the store counts as unavailable.
 const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(5);
@@ -19,6 +21,15 @@ const READERS: u32 = 8;
 
 /// Any number that no other program locks in this database: "dialtone" in ASCII.
 const SCHEMA_LOCK: i64 = 0x6469_616c_746f_6e65;
+
+/// What a server holds for as long as it writes: the number after that.
+const SERVER_LOCK: i64 = SCHEMA_LOCK + 1;
+
+/// How long a server that starts waits for another one that is just ending.
+const LOCK_WAIT: &str = "SET lock_timeout = '3s'";
+
+/// What PostgreSQL says when a lock was not to be had in time.
+const LOCK_NOT_AVAILABLE: &str = "55P03";
 
 /// A database on a PostgreSQL server. One connection writes, in the order of the hub; others read.
 #[derive(Debug)]
@@ -35,7 +46,7 @@ session!(
 );
 
 impl Postgres {
-    pub(super) async fn open(url: &str) -> Result<Self, OpenError> {
+    pub(super) async fn open(url: &str, sharing: Sharing) -> Result<Self, OpenError> {
         let options: PgConnectOptions = url.parse().map_err(SqlError::from)?;
         let options = options
             .application_name("dialtone-server")
@@ -43,16 +54,52 @@ impl Postgres {
             .options([("synchronous_commit", "on")]);
         let writer = PgPoolOptions::new()
             .max_connections(1)
-            .acquire_timeout(ACQUIRE_TIMEOUT)
-            .connect_with(options.clone())
-            .await
-            .map_err(SqlError::from)?;
+            .acquire_timeout(ACQUIRE_TIMEOUT);
+        let served = Arc::new(AtomicBool::new(false));
+        let writer = match sharing {
+            Sharing::Alone => hold_lock(writer, Arc::clone(&served)),
+            Sharing::Beside => writer,
+        };
+        let writer = match writer.connect_with(options.clone()).await {
+            Ok(writer) => writer,
+            Err(_) if served.load(Ordering::Relaxed) => return Err(OpenError::Served),
+            Err(error) => return Err(SqlError::from(error).into()),
+        };
         let readers = PgPoolOptions::new()
             .max_connections(READERS)
             .acquire_timeout(ACQUIRE_TIMEOUT)
             .connect_lazy_with(options);
         Ok(Self { writer, readers })
     }
+}
+
+/// Lets the connection that writes hold a lock for as long as it lives: a second server would number messages anew.
+/// After the database was lost it is taken again, or nothing is written any more.
+fn hold_lock(writer: PgPoolOptions, served: Arc<AtomicBool>) -> PgPoolOptions {
+    writer
+        .idle_timeout(None)
+        .max_lifetime(None)
+        .after_connect(move |connection, _| Box::pin(lock(connection, Arc::clone(&served))))
+}
+
+/// Takes the lock. Says in `served` whether another server has it.
+async fn lock(connection: &mut PgConnection, served: Arc<AtomicBool>) -> Result<(), sqlx::Error> {
+    sqlx::query(LOCK_WAIT).execute(&mut *connection).await?;
+    let locked = sqlx::query("SELECT pg_advisory_lock($1)")
+        .bind(SERVER_LOCK)
+        .execute(&mut *connection)
+        .await;
+    let code = match &locked {
+        Err(sqlx::Error::Database(error)) => error.code(),
+        _ => None,
+    };
+    let refused = code.as_deref() == Some(LOCK_NOT_AVAILABLE);
+    served.store(refused, Ordering::Relaxed);
+    locked?;
+    sqlx::query("RESET lock_timeout")
+        .execute(&mut *connection)
+        .await?;
+    Ok(())
 }
 
 impl Backend for Postgres {

@@ -71,7 +71,7 @@ impl Postgres {
         }
     }
 
-    fn psql(&self, sql: &str) -> bool {
+    pub(crate) fn psql(&self, sql: &str) -> bool {
         let status = Command::new(program("psql"))
             .args([&self.url(), "-c", sql])
             .stdout(Stdio::null())
