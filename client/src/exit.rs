@@ -48,6 +48,12 @@ impl Failure {
         }
     }
 
+    /// Whoever read the results has gone, as `head` does: the command ends, and there is nothing to say.
+    #[must_use]
+    pub fn nobody_reads() -> Self {
+        Self::new(Exit::Done, "nobody reads the results any more")
+    }
+
     /// Adds what to do next.
     #[must_use]
     pub fn or(mut self, next: impl fmt::Display) -> Self {

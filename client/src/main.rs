@@ -26,7 +26,9 @@ fn main() -> ExitCode {
     let exit = match outcome {
         Ok(Ok(())) => Exit::Done,
         Ok(Err(failure)) => {
-            complain(&failure);
+            if failure.exit != Exit::Done {
+                complain(&failure);
+            }
             failure.exit
         }
         Err(error) => {

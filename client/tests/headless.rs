@@ -9,6 +9,7 @@
 mod common;
 
 use std::env;
+use std::process::Stdio;
 use std::thread;
 use std::time::Duration;
 
@@ -278,6 +279,27 @@ fn the_longest_message_arrives_whole() {
     assert_eq!(tail.wait().objects()[0]["body"], long.as_str());
 }
 
+// spec 10.28
+#[test]
+fn a_reader_that_has_enough_is_no_failure() {
+    let (_server, alice) = founded("smol");
+    for text in ["one", "two"] {
+        alice.run(["send", "#general", text]).lines();
+    }
+    for command in [&["members"][..], &["tail", "#general", "--from-seq", "1"]] {
+        let mut ended = alice
+            .command(command)
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        drop(ended.stdout.take());
+        let ended = ended.wait_with_output().unwrap();
+        assert_eq!(String::from_utf8_lossy(&ended.stderr), "", "{command:?}");
+        assert_eq!(ended.status.code(), Some(0), "{command:?}");
+    }
+}
+
 #[test]
 fn a_revoked_invite_lets_nobody_in() {
     let (_server, alice) = founded("smol");
@@ -366,7 +388,7 @@ fn nothing_is_asked_without_a_terminal() {
         "nobody",
     ]);
     join.env_remove("DIALTONE_PASSWORD")
-        .stdin(std::process::Stdio::null());
+        .stdin(Stdio::null());
     let ended = common::Running::new(&mut join).wait();
     assert_eq!(ended.code(), 2);
     assert!(ended.err.contains("DIALTONE_PASSWORD"), "{}", ended.err);

@@ -62,6 +62,9 @@ const fn is_reordering(char: char) -> bool {
 
 #[expect(clippy::needless_pass_by_value, reason = "it is given to map_err")]
 fn broken(error: io::Error) -> Failure {
+    if error.kind() == io::ErrorKind::BrokenPipe {
+        return Failure::nobody_reads();
+    }
     Failure::new(
         Exit::Failed,
         format_args!("cannot write to standard output: {error}"),
