@@ -9,12 +9,15 @@
 mod common;
 
 use std::env;
+use std::ffi::OsStr;
+use std::fs;
 use std::process::Stdio;
 use std::thread;
 use std::time::Duration;
 
-use common::{Person, Server, free_port, holds};
+use common::{Certificate, Person, Server, free_port, holds};
 use dialtone_protocol::limits;
+use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair};
 
 /// Runs a test on each runtime.
 macro_rules! on_both_runtimes {
@@ -279,6 +282,67 @@ fn the_longest_message_arrives_whole() {
     assert_eq!(tail.wait().objects()[0]["body"], long.as_str());
 }
 
+#[test]
+fn a_tail_that_is_asked_to_end_keeps_what_it_has_read() {
+    let (_server, alice) = founded("smol");
+    for name in ["INT", "TERM"] {
+        alice.run(["send", "#general", name]).lines();
+        let tail = alice.start(["tail", "#general"]);
+        tail.until_out(name);
+        tail.signal(name);
+        let ended = tail.wait();
+        assert_eq!(ended.code(), 1);
+        assert_eq!(ended.out.lines().count(), 1, "read before: {}", ended.out);
+        assert!(ended.err.contains("interrupted"), "{}", ended.err);
+    }
+}
+
+#[test]
+fn a_private_authority_is_trusted_when_it_is_named() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = |name: &str, text: &str| {
+        let path = folder.path().join(name);
+        fs::write(&path, text).unwrap();
+        path
+    };
+    let mut authority = CertificateParams::new([]).unwrap();
+    authority.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+    let key = KeyPair::generate().unwrap();
+    let root = file("root.pem", &authority.self_signed(&key).unwrap().pem());
+    let issuer = Issuer::new(authority, key);
+    let key = KeyPair::generate().unwrap();
+    let certificate = CertificateParams::new(["127.0.0.1".to_owned()]).unwrap();
+    let certificate = certificate.signed_by(&key, &issuer).unwrap();
+    let certificate = Certificate {
+        chain: file("chain.pem", &certificate.pem()),
+        key: file("key.pem", &key.serialize_pem()),
+    };
+    let server = Server::start_with_tls("smol", certificate);
+    let link = server.invite();
+    assert!(link.starts_with("https://"), "{link}");
+
+    let mallory = Person::new("mallory", "smol");
+    let refused = mallory.run(["join", &link, "--username", "mallory", "--timeout", "2"]);
+    assert_eq!(refused.code(), 3);
+    assert!(refused.err.contains("certificate"), "{}", refused.err);
+
+    for runtime in ["smol", "tokio"] {
+        let person = Person::new(runtime, runtime);
+        let named = ["--ca".as_ref(), root.as_os_str()];
+        let with = |args: &[&str]| {
+            let args = args.iter().map(OsStr::new).chain(named);
+            person.run(args)
+        };
+        with(&["join", &server.invite(), "--username", runtime]).lines();
+        if runtime == "smol" {
+            with(&["channels", "create", "general"]).lines();
+            with(&["send", "#general", "over a socket"]).lines();
+            let read = with(&["tail", "#general", "--from-seq", "1", "--count", "1"]);
+            assert!(read.lines()[0].ends_with("over a socket"));
+        }
+    }
+}
+
 // spec 10.28
 #[test]
 fn a_reader_that_has_enough_is_no_failure() {
@@ -387,8 +451,7 @@ fn nothing_is_asked_without_a_terminal() {
         "--username",
         "nobody",
     ]);
-    join.env_remove("DIALTONE_PASSWORD")
-        .stdin(Stdio::null());
+    join.env_remove("DIALTONE_PASSWORD").stdin(Stdio::null());
     let ended = common::Running::new(&mut join).wait();
     assert_eq!(ended.code(), 2);
     assert!(ended.err.contains("DIALTONE_PASSWORD"), "{}", ended.err);

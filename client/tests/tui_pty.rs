@@ -12,12 +12,13 @@
 #[allow(dead_code, reason = "other tests use the rest")]
 mod common;
 
+use std::fs;
 use std::process::{Command, Output};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use common::{PATIENCE, Person, Server};
+use common::{PATIENCE, Person, Server, signal};
 
 /// A terminal in which a program runs.
 struct Pane {
@@ -100,6 +101,28 @@ impl Pane {
         String::from_utf8_lossy(&output.stdout).into_owned()
     }
 
+    /// The process of the program: the child of the terminal's shell.
+    fn program(&self) -> String {
+        let shell = self.shown("#{pane_pid}");
+        let children = format!("/proc/{shell}/task/{shell}/children");
+        fs::read_to_string(children).unwrap().trim().to_owned()
+    }
+
+    /// Whether the terminal takes lines and shows what is typed.
+    fn modes(&self) -> String {
+        let terminal = self.shown("#{pane_tty}");
+        let stty = Command::new("stty").args(["-a", "-F", &terminal]).output();
+        let all = String::from_utf8(stty.unwrap().stdout).unwrap();
+        let words = all.split([' ', ';', '\n']);
+        let modes = words.filter(|word| ["icanon", "-icanon", "echo", "-echo"].contains(word));
+        modes.collect::<Vec<_>>().join(" ")
+    }
+
+    fn shown(&self, format: &str) -> String {
+        let output = self.tmux(&["display-message", "-p", format]);
+        String::from_utf8(output.stdout).unwrap().trim().to_owned()
+    }
+
     /// Waits until the screen shows a text, and answers the screen.
     #[track_caller]
     fn until(&self, wanted: &str) -> String {
@@ -113,6 +136,14 @@ impl Pane {
             thread::sleep(Duration::from_millis(50));
         }
     }
+}
+
+fn is_tmux_here() -> bool {
+    let is_here = Command::new("tmux").arg("-V").output().is_ok();
+    if !is_here {
+        eprintln!("no tmux here: the screen was not tried in a real terminal");
+    }
+    is_here
 }
 
 impl Drop for Pane {
@@ -136,9 +167,28 @@ impl Drop for Pane {
 }
 
 #[test]
+fn a_signal_leaves_the_terminal_as_it_was() {
+    if !is_tmux_here() {
+        return;
+    }
+    for name in ["TERM", "HUP"] {
+        let person = Person::new("ann", "smol");
+        let pane = Pane::open(&person, 80, 24, "");
+        pane.until("paste the link");
+        signal(&pane.program(), name);
+        let after = pane.until("ended with");
+        assert!(after.contains("before"), "{after}");
+        assert!(!after.contains("paste the link"), "{after}");
+        // What is typed is shown and taken in lines again.
+        pane.say("typed");
+        pane.until("typed");
+        assert_eq!(pane.modes(), "icanon echo");
+    }
+}
+
+#[test]
 fn two_people_meet_by_a_link_and_talk() {
-    if Command::new("tmux").arg("-V").output().is_err() {
-        eprintln!("no tmux here: the screen was not tried in a real terminal");
+    if !is_tmux_here() {
         return;
     }
     let mut server = Server::start("smol");

@@ -15,7 +15,7 @@ use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
-use std::sync::Once;
+use std::sync::{Arc, Mutex, Once};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -27,16 +27,32 @@ pub struct Server {
     folder: tempfile::TempDir,
     port: u16,
     runtime: &'static str,
+    tls: Option<Certificate>,
     process: Option<Child>,
+}
+
+/// The files of a certificate and its key.
+pub struct Certificate {
+    pub chain: PathBuf,
+    pub key: PathBuf,
 }
 
 impl Server {
     pub fn start(runtime: &'static str) -> Self {
+        Self::start_on(runtime, None)
+    }
+
+    pub fn start_with_tls(runtime: &'static str, certificate: Certificate) -> Self {
+        Self::start_on(runtime, Some(certificate))
+    }
+
+    fn start_on(runtime: &'static str, tls: Option<Certificate>) -> Self {
         let port = free_port();
         let mut server = Self {
             folder: tempfile::tempdir().unwrap(),
             port,
             runtime,
+            tls,
             process: None,
         };
         server.go_on();
@@ -51,7 +67,12 @@ impl Server {
             .create(true)
             .open(self.log())
             .unwrap();
-        let process = Command::new(server_binary())
+        let mut command = Command::new(server_binary());
+        if let Some(tls) = &self.tls {
+            command.arg("--tls-cert").arg(&tls.chain);
+            command.arg("--tls-key").arg(&tls.key);
+        }
+        let process = command
             .args(["--listen", &format!("127.0.0.1:{}", self.port)])
             .args(["--runtime", self.runtime])
             .arg("--data-dir")
@@ -208,8 +229,8 @@ impl Person {
 /// A command that runs.
 pub struct Running {
     process: Child,
-    out: thread::JoinHandle<String>,
-    err: thread::JoinHandle<String>,
+    out: Said,
+    err: Said,
     what: String,
 }
 
@@ -221,13 +242,28 @@ impl Running {
             .stderr(Stdio::piped())
             .spawn()
             .unwrap();
-        let out = read_all(process.stdout.take().unwrap());
-        let err = read_all(process.stderr.take().unwrap());
+        let out = Said::new(process.stdout.take().unwrap());
+        let err = Said::new(process.stderr.take().unwrap());
         Self {
             process,
             out,
             err,
             what,
+        }
+    }
+
+    /// Sends it a signal, such as `TERM`.
+    pub fn signal(&self, name: &str) {
+        signal(&self.process.id().to_string(), name);
+    }
+
+    /// Waits until it has printed a text.
+    #[track_caller]
+    pub fn until_out(&self, wanted: &str) {
+        let give_up = Instant::now() + PATIENCE;
+        while !self.out.so_far().contains(wanted) {
+            assert!(Instant::now() < give_up, "no {wanted} from {}", self.what);
+            thread::sleep(Duration::from_millis(10));
         }
     }
 
@@ -242,15 +278,15 @@ impl Running {
         while !self.has_ended() {
             if Instant::now() > give_up {
                 self.process.kill().unwrap();
-                let (out, err) = (self.out.join().unwrap(), self.err.join().unwrap());
+                let (out, err) = (self.out.all(), self.err.all());
                 panic!("{} did not end\nstdout: {out}\nstderr: {err}", self.what);
             }
             thread::sleep(Duration::from_millis(10));
         }
         Ended {
             status: self.process.wait().unwrap(),
-            out: self.out.join().unwrap(),
-            err: self.err.join().unwrap(),
+            out: self.out.all(),
+            err: self.err.all(),
         }
     }
 
@@ -258,6 +294,14 @@ impl Running {
         self.process.kill().unwrap();
         self.process.wait().unwrap();
     }
+}
+
+/// Sends a signal, such as `TERM`, to a process.
+pub fn signal(process: &str, name: &str) {
+    // A shell always has it; a program of that name is not on every machine.
+    let kill = format!("kill -s {name} {process}");
+    let sent = Command::new("sh").args(["-c", &kill]).status();
+    assert!(sent.unwrap().success());
 }
 
 /// A port that was free a moment ago.
@@ -278,12 +322,38 @@ pub fn holds(folder: &Path, bytes: &[u8]) -> bool {
     })
 }
 
-fn read_all(mut pipe: impl Read + Send + 'static) -> thread::JoinHandle<String> {
-    thread::spawn(move || {
-        let mut bytes = Vec::new();
-        pipe.read_to_end(&mut bytes).unwrap();
-        String::from_utf8_lossy(&bytes).into_owned()
-    })
+/// What a program says on one of its outputs.
+struct Said {
+    bytes: Arc<Mutex<Vec<u8>>>,
+    reader: thread::JoinHandle<()>,
+}
+
+impl Said {
+    fn new(mut pipe: impl Read + Send + 'static) -> Self {
+        let bytes = Arc::new(Mutex::new(Vec::new()));
+        let heard = Arc::clone(&bytes);
+        let reader = thread::spawn(move || {
+            let mut chunk = [0; 4096];
+            while let Ok(count @ 1..) = pipe.read(&mut chunk) {
+                heard
+                    .lock()
+                    .unwrap()
+                    .extend_from_slice(chunk.get(..count).unwrap());
+            }
+        });
+        Self { bytes, reader }
+    }
+
+    fn so_far(&self) -> String {
+        String::from_utf8_lossy(&self.bytes.lock().unwrap()).into_owned()
+    }
+
+    /// All of it, once the program has ended.
+    fn all(self) -> String {
+        let Self { bytes, reader } = self;
+        reader.join().unwrap();
+        String::from_utf8_lossy(&bytes.lock().unwrap()).into_owned()
+    }
 }
 
 /// The server's binary. It stands beside the client's; where only the client was built, it is built now.
