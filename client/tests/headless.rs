@@ -424,9 +424,9 @@ fn every_exit_code_means_what_it_says() {
     assert_eq!(bob.run(["channels", "create", "mine"]).code(), 4);
 
     // 5: another process has the account, and does not end in time. Then it ends, and a waiting one goes on.
-    let mut tail = bob.start(["tail", "#general"]);
-    thread::sleep(Duration::from_secs(2));
-    assert!(!tail.has_ended());
+    alice.run(["send", "#general", "hello"]).lines();
+    let tail = bob.start(["tail", "#general"]);
+    tail.until_out("hello");
     let busy = bob.run(["channels", "--wait", "1"]);
     assert_eq!(busy.code(), 5);
     assert!(busy.err.contains("another dialtone"), "{}", busy.err);

@@ -226,11 +226,19 @@ impl Started {
             observer: Observer::default(),
         };
         let founding = self.founding_invite(&runtime, &*store).await?;
-        let listening = |address| {
+        let record = |address| {
             let url = settings.url(address);
             if let Err(error) = self.home.record_url(&url) {
                 warn!(%error, "`dialtone-server invite` will not know the address");
             }
+            url
+        };
+        // Written down before anybody can connect, unless the system is to pick the port.
+        if settings.listen.port() != 0 {
+            record(settings.listen);
+        }
+        let listening = |address| {
+            let url = record(address);
             info!(%address, %url, data = %self.home.dir().display(), "serving");
             if let Some(token_path) = founding {
                 announce(&format!("{url}{token_path}"), &self.home);

@@ -8,12 +8,19 @@
 
 #[path = "support/client.rs"]
 mod client;
+#[path = "support/port.rs"]
+mod port;
 #[path = "support/server.rs"]
 mod server;
 
+use std::fs;
+use std::net::TcpStream;
 use std::process::Command;
+use std::thread;
+use std::time::{Duration, Instant};
 
 use client::{User, request};
+use port::free_port;
 use server::{On, Server};
 
 const ON: On<'static> = On {
@@ -49,6 +56,26 @@ fn the_host_makes_links_beside_a_running_server_and_after_it() {
     }
     server.restart();
     User::register(server.address, "bob", &kept);
+}
+
+#[test]
+fn the_address_is_written_down_before_anybody_can_connect() {
+    let dir = tempfile::tempdir().unwrap();
+    let listen = format!("127.0.0.1:{}", free_port());
+    let mut process = Command::new(env!("CARGO_BIN_EXE_dialtone-server"))
+        .env_clear()
+        .args(["--listen", &listen, "--data-dir"])
+        .arg(dir.path())
+        .spawn()
+        .unwrap();
+    let start = Instant::now();
+    while TcpStream::connect(&listen).is_err() {
+        assert!(start.elapsed() < Duration::from_secs(30), "it listens");
+    }
+    let recorded = fs::read_to_string(dir.path().join("server.url"));
+    process.kill().unwrap();
+    process.wait().unwrap();
+    assert_eq!(recorded.unwrap(), format!("http://{listen}\n"));
 }
 
 #[test]
@@ -99,13 +126,13 @@ fn the_variables_of_the_original_are_enough() {
         .spawn()
         .unwrap();
     let recorded = dir.path().join(".local/share/dialtone-server/server.url");
-    let start = std::time::Instant::now();
+    let start = Instant::now();
     let url = loop {
-        if let Ok(url) = std::fs::read_to_string(&recorded) {
+        if let Ok(url) = fs::read_to_string(&recorded) {
             break url;
         }
         assert!(start.elapsed().as_secs() < 30, "it serves");
-        std::thread::sleep(std::time::Duration::from_millis(10));
+        thread::sleep(Duration::from_millis(10));
     };
     let at = url.trim().trim_start_matches("http://").parse().unwrap();
     let invite = request(

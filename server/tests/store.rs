@@ -3,6 +3,8 @@
 
 #[path = "support/ops.rs"]
 mod ops;
+#[path = "support/port.rs"]
+mod port;
 #[path = "support/postgres.rs"]
 mod postgres;
 

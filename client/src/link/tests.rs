@@ -150,11 +150,9 @@ fn what_is_no_answer_is_named() {
 #[test]
 fn a_server_that_is_not_there_is_unreachable() {
     run(async |runtime| {
-        let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
-        let port = listener.local_addr().unwrap().port();
-        drop(listener);
+        // Nobody serves the port multiplexer, and the system lends its port to nobody.
         assert_eq!(
-            failure(&caller(&runtime, port)).await,
+            failure(&caller(&runtime, 1)).await,
             LinkFailure::Unreachable
         );
         let url = "http://no-such-host.invalid";

@@ -15,6 +15,7 @@ use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, Once};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -86,7 +87,9 @@ impl Server {
         self.process = Some(process);
         let give_up = Instant::now() + PATIENCE;
         while TcpStream::connect(("127.0.0.1", self.port)).is_err() {
-            assert!(Instant::now() < give_up, "no server: {}", self.log_text());
+            let ended = self.process.as_mut().unwrap().try_wait().unwrap();
+            let lives = ended.is_none() && Instant::now() < give_up;
+            assert!(lives, "no server: {}", self.log_text());
             thread::sleep(Duration::from_millis(20));
         }
     }
@@ -304,10 +307,18 @@ pub fn signal(process: &str, name: &str) {
     assert!(sent.unwrap().success());
 }
 
-/// A port that was free a moment ago.
+/// A port that is free, and that a server can have again after it was killed: it lies below those which the system
+/// lends to connections, and each process begins at a place of its own.
 pub fn free_port() -> u16 {
-    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    listener.local_addr().unwrap().port()
+    static TRIED: AtomicU32 = AtomicU32::new(0);
+    loop {
+        let tried = TRIED.fetch_add(1, Ordering::Relaxed);
+        let place = std::process::id().wrapping_mul(16).wrapping_add(tried);
+        let port = 10_000 + u16::try_from(place % 20_000).unwrap();
+        if TcpListener::bind(("127.0.0.1", port)).is_ok() {
+            return port;
+        }
+    }
 }
 
 /// Whether any file under a folder holds these bytes.

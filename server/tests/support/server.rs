@@ -2,13 +2,15 @@
 
 use std::fs;
 use std::io::{BufRead, BufReader};
-use std::net::SocketAddr;
+use std::net::{SocketAddr, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
 use tempfile::TempDir;
+
+use crate::port::free_port;
 
 /// What a server runs on.
 #[derive(Clone, Copy, Debug)]
@@ -46,7 +48,7 @@ impl Server {
             runtime: on.runtime.to_owned(),
             db_url: on.db_url.map(str::to_owned),
             process: None,
-            address: "127.0.0.1:0".parse().unwrap(),
+            address: SocketAddr::from(([127, 0, 0, 1], free_port())),
             link: None,
         };
         server.restart();
@@ -55,8 +57,6 @@ impl Server {
 
     /// Starts the program and waits until it serves.
     pub(crate) fn restart(&mut self) {
-        // The new process writes its own.
-        let _gone = fs::remove_file(self.dir.path().join("server.url"));
         let mut command = self.command();
         command.args(["--listen", &self.address.to_string()]);
         let mut process = command
@@ -64,9 +64,7 @@ impl Server {
             .stderr(Stdio::null())
             .spawn()
             .unwrap();
-        let url = wait_for(|| fs::read_to_string(self.dir.path().join("server.url")).ok());
-        let (_, address) = url.trim().split_once("://").unwrap();
-        self.address = address.parse().unwrap();
+        wait_for(|| TcpStream::connect(self.address).ok());
         let stdout = process.stdout.take().unwrap();
         self.process = Some(process);
         let first_start = self.link.is_none();
