@@ -13,9 +13,9 @@ use std::ffi::OsStr;
 use std::fs;
 use std::process::Stdio;
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use common::{Certificate, Person, Server, free_port, holds};
+use common::{Certificate, PATIENCE, Person, Server, free_port, holds};
 use dialtone_protocol::limits;
 use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair};
 
@@ -125,8 +125,9 @@ fn the_server_is_killed_in_a_burst(runtime: &'static str) {
     let watching = bob.start(["tail", "#general", "--json", "--count", &many.to_string()]);
     let lines: Vec<_> = (0..many).map(|n| format!("message {n}")).collect();
     let burst = alice.start_with_input(["send", "#general", "--lines"], lines.join("\n"));
-    for _ in 0..kills {
-        thread::sleep(Duration::from_millis(700));
+    for number in 1..=kills {
+        // Spread over the burst, which has begun and has not ended.
+        watching.until_lines(many * number / (kills + 1));
         server.kill();
         thread::sleep(Duration::from_millis(200));
         server.go_on();
@@ -161,11 +162,13 @@ fn knob(name: &str, usual: usize) -> usize {
 }
 
 fn the_sender_is_killed_in_a_burst(runtime: &'static str) {
-    const MANY: usize = 300;
+    const MANY: usize = 600;
     let (_server, alice) = founded(runtime);
+    let bob = invited("bob", runtime, &alice);
+    let watching = bob.start(["tail", "#general", "--count", "50"]);
     let lines: Vec<_> = (0..MANY).map(|n| format!("message {n}")).collect();
     let burst = alice.start_with_input(["send", "#general", "--lines"], lines.join("\n"));
-    thread::sleep(Duration::from_millis(1200));
+    watching.wait().lines();
     burst.kill();
     alice.run(["send", "#general", "after the crash"]).lines();
 
@@ -269,12 +272,15 @@ fn the_longest_message_arrives_whole() {
     let bob = invited("bob", "smol", &alice);
     let tail = bob.start(["tail", "#general", "--json", "--count", "1"]);
     let is_here = |line: &serde_json::Value| line["name"] == "bob" && line["online"] == true;
+    let give_up = Instant::now() + PATIENCE;
     while !alice
         .run(["members", "--json"])
         .objects()
         .iter()
         .any(is_here)
-    {}
+    {
+        assert!(Instant::now() < give_up, "bob does not come");
+    }
     // It comes over the socket, since the reader is connected.
     let long = "0123456789abcdef".repeat(limits::MAX_TEXT_BYTES / 16);
     let sent = alice.start_with_input(["send", "#general", "-"], long.clone());

@@ -205,7 +205,9 @@ fn two_people_meet_by_a_link_and_talk() {
     first.until("] ann: hello, whoever comes");
 
     first.say("/server invite");
-    let screen = first.until("An invite for one person");
+    first.until("An invite for one person");
+    // It stands below the link: the whole of it is drawn.
+    let screen = first.until("c puts it on the clipboard");
     let link: String = screen
         .lines()
         .skip_while(|row| !row.starts_with("http"))

@@ -151,6 +151,13 @@ impl<R: Runtime> Caller<R> {
             idle.push((now, connection));
         }
     }
+
+    /// Whether a kept connection has not ended, as far as is known.
+    #[cfg(test)]
+    pub(super) fn keeps_an_open_one(&self) -> bool {
+        let idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner);
+        idle.iter().any(|(_, kept)| !kept.is_closed())
+    }
 }
 
 fn lost(error: &hyper::Error) -> LinkError {

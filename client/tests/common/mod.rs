@@ -263,8 +263,19 @@ impl Running {
     /// Waits until it has printed a text.
     #[track_caller]
     pub fn until_out(&self, wanted: &str) {
+        self.until(wanted, |out| out.contains(wanted));
+    }
+
+    /// Waits until it has printed so many lines.
+    #[track_caller]
+    pub fn until_lines(&self, many: usize) {
+        self.until("more lines", |out| out.lines().count() >= many);
+    }
+
+    #[track_caller]
+    fn until(&self, wanted: &str, is_there: impl Fn(&str) -> bool) {
         let give_up = Instant::now() + PATIENCE;
-        while !self.out.so_far().contains(wanted) {
+        while !is_there(&self.out.so_far()) {
             assert!(Instant::now() < give_up, "no {wanted} from {}", self.what);
             thread::sleep(Duration::from_millis(10));
         }

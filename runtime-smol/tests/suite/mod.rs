@@ -8,8 +8,8 @@
 use std::collections::HashSet;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::pin::pin;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Barrier};
 use std::thread;
 use std::time::Duration;
 
@@ -19,7 +19,7 @@ use futures_util::future::{Either, join_all, select};
 use futures_util::{AsyncReadExt, AsyncWriteExt};
 
 /// Long enough for a slow machine, short enough for a test that failed.
-const PATIENCE: Duration = Duration::from_secs(10);
+const PATIENCE: Duration = Duration::from_secs(60);
 
 pub(crate) async fn clocks_run_and_seeds_differ(runtime: impl Runtime) {
     let first = runtime.now();
@@ -68,21 +68,21 @@ pub(crate) async fn tasks_run_on_several_threads(runtime: impl Runtime) {
 }
 
 pub(crate) async fn blocking_work_does_not_stop_tasks(runtime: impl Runtime) {
-    let works: Vec<_> = (0..8_u64)
-        .map(|number| {
-            runtime.unblock(move || {
-                thread::sleep(Duration::from_millis(100));
-                number
-            })
+    // Works that can only end together, each holding its thread.
+    let together = Arc::new(Barrier::new(8));
+    let works = (0..8_u64).map(|number| {
+        let together = Arc::clone(&together);
+        runtime.unblock(move || {
+            together.wait();
+            number
         })
-        .collect();
-    let start = runtime.now();
-    let numbers = join_all(works).await;
+    });
+    let late = runtime.sleep_until(runtime.now() + PATIENCE);
+    let Either::Left((numbers, _)) = select(join_all(works), pin!(late)).await else {
+        // They hold their threads for ever: nothing could end in order.
+        std::process::exit(1);
+    };
     assert_eq!(numbers, (0..8).collect::<Vec<_>>());
-    assert!(
-        runtime.now() - start < Duration::from_millis(700),
-        "all at a time"
-    );
 }
 
 pub(crate) async fn streams_carry_bytes_both_ways(runtime: impl Runtime) {
@@ -114,10 +114,9 @@ pub(crate) async fn streams_carry_bytes_both_ways(runtime: impl Runtime) {
 }
 
 pub(crate) async fn a_refused_connection_is_an_error(runtime: impl Runtime) {
-    let listener = runtime.listen(loopback()).await.unwrap();
-    let to = listener.local_addr().unwrap();
-    drop(listener);
-    let error = runtime.connect(to).await.err().unwrap();
+    // Nobody serves the port multiplexer, and the system lends its port to nobody.
+    let nobody = SocketAddr::from((Ipv4Addr::LOCALHOST, 1));
+    let error = runtime.connect(nobody).await.err().unwrap();
     assert_eq!(error.kind(), std::io::ErrorKind::ConnectionRefused);
 }
 

@@ -12,7 +12,7 @@ use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
 
 /// Longer than any answer takes, shorter than anybody's patience.
-const PATIENCE: Duration = Duration::from_secs(20);
+const PATIENCE: Duration = Duration::from_secs(120);
 
 /// An answer over HTTP.
 #[derive(Clone, Debug, PartialEq)]
@@ -153,6 +153,7 @@ impl User {
         answer.json()["channel"]["id"].as_str().unwrap().to_owned()
     }
 
+    /// A connection that the server has started.
     pub(crate) fn socket(&self) -> Socket {
         let mut request = format!("ws://{}/ws", self.server)
             .into_client_request()
@@ -160,7 +161,10 @@ impl User {
         let auth = format!("Bearer {}", self.token).parse().unwrap();
         request.headers_mut().insert("authorization", auth);
         let (socket, _) = client(request, connect(self.server)).unwrap();
-        Socket(socket)
+        let mut socket = Socket(socket);
+        // From here on the hub knows the connection: it misses nothing.
+        socket.wait("voice.presence.snapshot");
+        socket
     }
 }
 

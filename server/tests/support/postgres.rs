@@ -84,14 +84,17 @@ impl Postgres {
 
 impl Drop for Postgres {
     fn drop(&mut self) {
-        self.server.kill().unwrap();
-        self.server.wait().unwrap();
-        // Its children leave when they notice; what they still write would keep the directory.
-        let data = self.dir.path().join("data");
+        // Ended by force it would leave its shared memory behind, which a machine has little of.
+        let pid = rustix::process::Pid::from_child(&self.server);
+        rustix::process::kill_process(pid, rustix::process::Signal::QUIT).unwrap();
         let start = Instant::now();
-        while fs::remove_dir_all(&data).is_err() && start.elapsed() < Duration::from_secs(5) {
+        while self.server.try_wait().unwrap().is_none() {
+            if start.elapsed() > Duration::from_secs(30) {
+                self.server.kill().unwrap();
+            }
             thread::sleep(Duration::from_millis(20));
         }
+        fs::remove_dir_all(self.dir.path().join("data")).unwrap();
     }
 }
 

@@ -1,6 +1,6 @@
 //! The real program, started on a directory of its own.
 
-use std::fs;
+use std::fs::{self, File};
 use std::io::{BufRead, BufReader};
 use std::net::{SocketAddr, TcpStream};
 use std::path::{Path, PathBuf};
@@ -11,6 +11,9 @@ use std::time::{Duration, Instant};
 use tempfile::TempDir;
 
 use crate::port::free_port;
+
+/// How long anything may take. Only a broken build or a very slow machine reaches it.
+const PATIENCE: Duration = Duration::from_secs(120);
 
 /// What a server runs on.
 #[derive(Clone, Copy, Debug)]
@@ -59,16 +62,16 @@ impl Server {
     pub(crate) fn restart(&mut self) {
         let mut command = self.command();
         command.args(["--listen", &self.address.to_string()]);
-        let mut process = command
-            .stdout(Stdio::piped())
-            .stderr(Stdio::null())
-            .spawn()
-            .unwrap();
-        wait_for(|| TcpStream::connect(self.address).ok());
+        let log = File::create(self.dir.path().join("test.log")).unwrap();
+        let process = command.stdout(Stdio::piped()).stderr(log).spawn().unwrap();
+        let process = self.process.insert(process);
+        wait_for(|| {
+            let ended = process.try_wait().unwrap();
+            assert!(ended.is_none(), "the server ended: {ended:?}");
+            TcpStream::connect(self.address).ok()
+        });
         let stdout = process.stdout.take().unwrap();
-        self.process = Some(process);
-        let first_start = self.link.is_none();
-        if first_start {
+        if self.link.is_none() {
             let mut line = String::new();
             BufReader::new(stdout).read_line(&mut line).unwrap();
             self.link = Some(line.trim().to_owned());
@@ -136,10 +139,17 @@ impl Server {
     }
 }
 
+#[expect(clippy::print_stderr, reason = "a test that failed says why")]
 impl Drop for Server {
     fn drop(&mut self) {
-        if self.process.is_some() {
-            self.kill();
+        if let Some(mut process) = self.process.take() {
+            process.kill().unwrap();
+            process.wait().unwrap();
+        }
+        if thread::panicking()
+            && let Ok(log) = fs::read_to_string(self.dir.path().join("test.log"))
+        {
+            eprintln!("--- the server said:\n{log}");
         }
     }
 }
@@ -150,7 +160,7 @@ fn wait_for<T>(mut what: impl FnMut() -> Option<T>) -> T {
         if let Some(what) = what() {
             return what;
         }
-        assert!(start.elapsed() < Duration::from_secs(30), "the server acts");
+        assert!(start.elapsed() < PATIENCE, "the server acts");
         thread::sleep(Duration::from_millis(10));
     }
 }
