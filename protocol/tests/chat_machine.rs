@@ -32,6 +32,7 @@ enum Act {
     Lagged(u64),
     Page(u64, Option<Page>),
     LogMoved,
+    LogAsked,
     LogRead,
     KeyArrived,
     Send,
@@ -101,6 +102,7 @@ fn act() -> impl Strategy<Value = Act> {
         1 => prop_oneof![0..12u64, Just(u64::MAX)].prop_map(Act::Lagged),
         6 => (0..10u64, prop::option::of(page())).prop_map(|(id, page)| Act::Page(id, page)),
         2 => Just(Act::LogMoved),
+        2 => Just(Act::LogAsked),
         2 => Just(Act::LogRead),
         1 => Just(Act::KeyArrived),
         3 => Just(Act::Send),
@@ -166,6 +168,7 @@ impl Run {
                 page,
             },
             Act::LogMoved => Input::LogMoved,
+            Act::LogAsked => Input::LogAsked,
             Act::LogRead => Input::LogRead,
             Act::KeyArrived => Input::KeyArrived {
                 group: GROUP,

@@ -119,7 +119,9 @@ pub enum Input<'a> {
     },
     /// The verified log has new entries.
     LogMoved,
-    /// The log was read to the end that the server has, after [`Output::WantLog`] asked for that.
+    /// The server is being asked for the rest of the log, or for one more page of it.
+    LogAsked,
+    /// The log was read to the end that the server had after the last [`Input::LogAsked`].
     LogRead,
     /// A key is held now.
     KeyArrived {
@@ -165,8 +167,8 @@ pub enum Output {
         /// Of which epoch.
         epoch: Epoch,
     },
-    /// A message was signed at a part of the log that is not known here. Once the log was read to the server's end,
-    /// [`Input::LogRead`] says so.
+    /// A message was signed at a part of the log that is not known here. It is to be asked for anew: what is on its way
+    /// already may have been answered before that message was sent.
     WantLog,
 }
 

@@ -63,7 +63,9 @@ pub struct Chat {
     in_flight: BTreeMap<ClientId, ChannelId>,
     /// Messages that came so far: what names the moment at which one came.
     arrivals: u64,
-    /// The moment at which the log was last asked for, while that is not answered.
+    /// Whether the log is wanted and was not read since.
+    log_wanted: bool,
+    /// The moment at which the server was last asked for the log, while that is not answered.
     log_asked: Option<u64>,
     /// Kept messages that need a key.
     locked: BTreeMap<(ChannelId, Epoch), BTreeSet<Seq>>,
@@ -87,6 +89,7 @@ impl Chat {
             fetches: BTreeMap::new(),
             in_flight: BTreeMap::new(),
             arrivals: 0,
+            log_wanted: false,
             log_asked: None,
             locked: BTreeMap::new(),
             wanted: BTreeSet::new(),
@@ -272,6 +275,7 @@ impl Machine for Turn<'_> {
             Input::Lagged { channels } => self.take_lag(channels),
             Input::Page { id, page } => self.take_page(id, page),
             Input::LogMoved => self.follow(),
+            Input::LogAsked => self.chat.log_asked = Some(self.chat.arrivals),
             Input::LogRead => self.take_log_read(),
             Input::KeyArrived { group, epoch } => self.take_key(group, epoch),
         }

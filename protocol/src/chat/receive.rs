@@ -56,6 +56,7 @@ impl Turn<'_> {
         self.chat.fetches.clear();
         self.chat.in_flight.clear();
         self.chat.wanted.clear();
+        self.chat.log_wanted = false;
         self.chat.log_asked = None;
         for channel in self.chat.channels.values_mut() {
             channel.disconnect();
@@ -88,6 +89,7 @@ impl Turn<'_> {
         let Some(asked) = self.chat.log_asked.take() else {
             return;
         };
+        self.chat.log_wanted = false;
         opening::judge_waiting(self, Some(asked));
         let ids: Vec<_> = self.chat.channels.keys().copied().collect();
         for id in ids {
@@ -184,8 +186,7 @@ impl Turn<'_> {
     }
 
     pub(super) fn want_log(&mut self) {
-        if self.chat.online && self.chat.log_asked.is_none() {
-            self.chat.log_asked = Some(self.chat.arrivals);
+        if self.chat.online && !core::mem::replace(&mut self.chat.log_wanted, true) {
             self.chat.out.push(Output::WantLog);
         }
     }

@@ -191,7 +191,10 @@ impl Client {
                 self.intents.flight = None;
                 let from = expected.map_or(0, |head| head.index.saturating_add(1));
                 match cbor::decode::<ChainPage>(body) {
-                    Ok(page) => self.log_page(from, &page),
+                    Ok(page) => {
+                        // It says nothing about messages that came since the append was sent.
+                        self.log_page(from, &page);
+                    }
                     Err(_) => self.chores.want(Chore::Log),
                 }
                 // Who lost the race waits a little, or both lose the next one too (spec 9.43).

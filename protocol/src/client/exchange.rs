@@ -41,6 +41,7 @@ impl Client {
             Chore::PostEnvelopes => return self.post_envelopes(),
             Chore::Log => {
                 let from = self.log.next_index();
+                self.tell_chat(chat::Input::LogAsked);
                 return self.call(Purpose::Log { from }, &Request::Sigchain { from });
             }
             Chore::Envelopes => Request::Envelopes {

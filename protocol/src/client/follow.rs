@@ -28,7 +28,9 @@ impl Client {
             Ok(HttpAnswer { status: 200, body }) => match cbor::decode::<ChainPage>(body) {
                 Ok(page) => {
                     self.chores.done(Chore::Log);
-                    self.log_page(from, &page);
+                    if self.log_page(from, &page) {
+                        self.tell_chat(chat::Input::LogRead);
+                    }
                 }
                 Err(_) => {
                     self.out.warn(Warning::Garbled);
@@ -39,25 +41,34 @@ impl Client {
         }
     }
 
-    /// Takes in a stretch of the server's log.
-    pub(super) fn log_page(&mut self, from: u64, page: &ChainPage) {
+    /// Takes in a stretch of the server's log. Says whether the log is as long here now as it was there.
+    pub(super) fn log_page(&mut self, from: u64, page: &ChainPage) -> bool {
         let before = self.log.next_index();
         let (effects, result) = self.log.read(from, page, &mut self.out);
         self.log_moved(&effects);
         match result {
-            Ok(true) => self.log_complete(),
-            // A page that brings nothing while more is promised must not be asked for in a tight circle.
-            Ok(false) if self.log.next_index() == before => {
-                self.chores.failed(Chore::Log, self.now)
+            Ok(true) => {
+                self.log_complete();
+                true
             }
-            Ok(false) => self.chores.want(Chore::Log),
+            Ok(false) => {
+                if self.log.next_index() == before {
+                    // What brings nothing while more is promised must not be asked for in a tight circle.
+                    self.chores.failed(Chore::Log, self.now);
+                } else {
+                    self.chores.want(Chore::Log);
+                }
+                false
+            }
             Err(Broken::Ends(warning)) => {
                 self.out.warn(warning);
                 self.log_complete();
+                true
             }
             Err(Broken::Other(warning)) => {
                 self.out.warn(warning);
                 self.refuse_server();
+                false
             }
         }
     }
@@ -66,7 +77,6 @@ impl Client {
     fn log_complete(&mut self) {
         self.log_is_right();
         self.settle_flight(false);
-        self.tell_chat(chat::Input::LogRead);
         match &self.account.plan {
             Plan::Found => self.wish(Wish::Found),
             Plan::Join { invite, .. } => {

@@ -203,11 +203,21 @@ impl Member {
 
     /// Reads the log to its end, as a facade does when asked to.
     pub fn read_log(&mut self) {
+        self.ask_log();
         self.facts.catch_up();
+        self.log_answered();
+    }
+
+    /// Asks the server for the log.
+    pub fn ask_log(&mut self) {
+        self.wants_log = false;
+        self.input(Input::LogAsked);
+    }
+
+    /// The answer came; the facts are what it held.
+    pub fn log_answered(&mut self) {
         self.input(Input::LogMoved);
-        if core::mem::take(&mut self.wants_log) {
-            self.input(Input::LogRead);
-        }
+        self.input(Input::LogRead);
     }
 
     pub fn take_keys(&mut self) {

@@ -13,4 +13,5 @@ mod crash;
 mod evil;
 mod invites;
 mod join;
+mod log;
 mod net;

@@ -55,6 +55,9 @@ pub(crate) struct Net {
     pub(crate) tamper: Option<Tamper>,
     /// Requests whose answer is lost though they were carried out.
     pub(crate) loses: Option<fn(&Request) -> bool>,
+    /// Requests of a client whose answers stay on their way until they are let through.
+    pub(crate) holds: Option<(usize, fn(&Request) -> bool)>,
+    pub(crate) held: VecDeque<(usize, CallId, Response)>,
     /// Everything that the clients said.
     pub(crate) outputs: Vec<(usize, Output)>,
     /// Every request that a client made.
@@ -81,6 +84,8 @@ impl Net {
             peers: Vec::new(),
             tamper: None,
             loses: None,
+            holds: None,
+            held: VecDeque::new(),
             outputs: Vec::new(),
             requests: Vec::new(),
             asked: BTreeMap::new(),

@@ -94,17 +94,14 @@ impl Net {
                     Some(tamper) => tamper(&request, response),
                     None => response,
                 };
-                let answer = HttpAnswer {
-                    status: response.status,
-                    body: &response.body,
-                };
-                self.tell(
-                    peer,
-                    Input::Answer {
-                        id,
-                        result: Ok(answer),
-                    },
-                );
+                if self
+                    .holds
+                    .is_some_and(|(of, holds)| of == peer && holds(&request))
+                {
+                    self.held.push_back((peer, id, response));
+                } else {
+                    self.answer(peer, id, &response);
+                }
             }
             Some(Asked::Socket { peer }) => {
                 let reason = LinkFailure::Refused(response.status);
@@ -113,6 +110,24 @@ impl Net {
             Some(Asked::Host) => self.host.push_back(response),
             None => {}
         }
+    }
+
+    fn answer(&mut self, peer: usize, id: CallId, response: &Response) {
+        let answer = HttpAnswer {
+            status: response.status,
+            body: &response.body,
+        };
+        let result = Ok(answer);
+        self.tell(peer, Input::Answer { id, result });
+    }
+
+    /// Lets the answers through that were held.
+    pub(crate) fn let_through(&mut self) {
+        self.holds = None;
+        while let Some((peer, id, response)) = self.held.pop_front() {
+            self.answer(peer, id, &response);
+        }
+        self.run();
     }
 
     fn run_clients(&mut self) -> bool {

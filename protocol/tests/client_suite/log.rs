@@ -1,0 +1,61 @@
+//! Reading the log on while messages come: the two go over different connections.
+
+use dialtone_protocol::client::{Access, Event, History};
+use dialtone_protocol::wire::http::Request;
+
+use crate::channels::two;
+use crate::join::texts;
+use crate::net::Net;
+
+fn is_log(request: &Request) -> bool {
+    matches!(request, Request::Sigchain { .. })
+}
+
+fn grow(net: &mut Net, peer: usize, name: &str) {
+    let now = net.now;
+    net.client(peer)
+        .create_channel(name, Access::Open, History::All, now)
+        .unwrap();
+    net.run();
+    net.wait(1);
+}
+
+fn assert_read(net: &Net, peer: usize, text: &str) {
+    let shown: Vec<_> = texts(net, peer, "general");
+    assert_eq!(shown, [("alice".to_owned(), text.to_owned())]);
+    let warned = |event: &&Event| matches!(event, Event::Warning(_));
+    assert_eq!(net.peers[peer].events.iter().find(warned), None);
+}
+
+// spec 8.11
+#[test]
+fn a_log_that_was_read_before_a_message_came_says_nothing_about_it() {
+    let (mut net, alice, bob) = two();
+    let general = net.channel(alice, "general");
+    // The answer ends with the first of two entries, and is slow.
+    net.holds = Some((bob, is_log));
+    grow(&mut net, alice, "first");
+    grow(&mut net, alice, "second");
+    net.send(alice, general, "signed at the newest head");
+    net.let_through();
+    net.wait(5);
+    assert_read(&net, bob, "signed at the newest head");
+}
+
+// spec 8.11
+#[test]
+fn a_message_that_came_before_the_log_of_a_new_connection_waits_for_it() {
+    let (mut net, alice, bob) = two();
+    let general = net.channel(alice, "general");
+    net.cut(bob);
+    grow(&mut net, alice, "first");
+    net.holds = Some((bob, is_log));
+    while net.held.is_empty() {
+        net.wait(1);
+    }
+    grow(&mut net, alice, "second");
+    net.send(alice, general, "signed at the newest head");
+    net.let_through();
+    net.wait(5);
+    assert_read(&net, bob, "signed at the newest head");
+}
