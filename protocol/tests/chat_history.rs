@@ -14,6 +14,7 @@ use chat_world::server::Server;
 use chat_world::{CHANNEL, Log, UNIX, device, user};
 use dialtone_protocol::chat::{Body, Event, Input, Page, Part, Refused, Warning};
 use dialtone_protocol::ids::{ClientId, Epoch, Seq, Transcript};
+use dialtone_protocol::wire::base64;
 
 /// A channel in which Alice has said `count` things, and Bob, who has seen none of them.
 fn scene(count: u8) -> (Server, Member, Member) {
@@ -48,6 +49,31 @@ fn answer(server: &Server, bob: &mut Member, lie: impl FnOnce(&mut Page)) {
     lie(&mut page);
     let page = Some(page);
     bob.input(Input::Page { id, page });
+}
+
+fn answer_all(server: &Server, bob: &mut Member) {
+    while !bob.fetches.is_empty() {
+        answer(server, bob, |_| {});
+    }
+}
+
+// spec 8.5
+#[test]
+fn numbers_at_the_end_of_all_numbers_end_nothing() {
+    let (mut server, _, mut bob) = scene(2);
+    bob.connect(&server);
+    answer(&server, &mut bob, |page| {
+        page.messages[0].seq = Seq(u64::MAX - 1);
+        page.messages[1].seq = Seq(u64::MAX);
+    });
+    answer_all(&server, &mut bob);
+    bob.restart();
+    bob.connect(&server);
+    answer_all(&server, &mut bob);
+    // And the user may start over with an honest one.
+    bob.turn(None, |turn, now| turn.start_over(CHANNEL, now));
+    bob.settle(&mut server);
+    assert_eq!(bob.shown(), ["1", "2"]);
 }
 
 // spec 8.4
@@ -243,10 +269,11 @@ fn the_oldest_messages_are_let_go_of_and_can_be_fetched_again() {
     let older = alice.facts.plain("from an older log");
     alice.facts.catch_up();
     say(&mut server, &alice, 1);
+    say(&mut server, &alice, 2);
     bob.connect(&server);
     bob.settle(&mut server);
     let count = 2 * KEPT_MESSAGES as u64 + 1;
-    for number in 2..=count {
+    for number in 3..=count {
         // Nothing that needs a key, since opening takes its time.
         let mut name = [0; 16];
         name[..8].copy_from_slice(&number.to_be_bytes());
@@ -276,10 +303,21 @@ fn the_oldest_messages_are_let_go_of_and_can_be_fetched_again() {
     bob.connect(&server);
     bob.settle(&mut server);
     assert_eq!(bob.body(count + 1), Body::Refused(Refused::HeadWentBack));
+    // And none of it can be said again.
+    for number in [0, 1] {
+        let again = server.stored[number].clone();
+        let bytes = base64::decode(&again.body).unwrap();
+        server.store(again.device, again.client_id, bytes);
+    }
+    bob.connect(&server);
+    bob.settle(&mut server);
+    for seq in [count + 2, count + 3] {
+        assert_eq!(bob.body(seq), Body::Refused(Refused::ClientIdReused));
+    }
 
     bob.load_older();
     bob.settle(&mut server);
-    assert_eq!(bob.chat.messages(CHANNEL).count(), KEPT_MESSAGES + 4);
+    assert_eq!(bob.chat.messages(CHANNEL).count(), KEPT_MESSAGES + 6);
     assert_eq!(bob.warnings(), []);
 }
 

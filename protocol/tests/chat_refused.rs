@@ -129,18 +129,63 @@ fn a_head_that_goes_back_is_refused() {
     scene.goes_on();
 }
 
-// spec 8.10
+// spec 8.9
 #[test]
-fn an_epoch_that_goes_back_is_refused() {
+fn an_epoch_that_is_closed_at_the_signed_head_is_refused() {
     let mut scene = scene();
     assert!(matches!(scene.say(1, "epoch 0"), Body::Text { .. }));
     scene.log.borrow_mut().rotate();
     assert!(matches!(scene.say(2, "epoch 1"), Body::Text { .. }));
-    // At Alice's newest head epoch 0 is closed, and at an older head her log would go back.
     let plain = scene.alice.facts.plain("epoch 0 again");
     let sealed = scene.alice.facts.seal(ClientId([3; 16]), Epoch(0), &plain);
     assert_eq!(scene.post(3, sealed), refused(Refused::EpochClosed));
     scene.goes_on();
+}
+
+// spec 8.10
+#[test]
+fn who_was_removed_cannot_write_under_the_old_key_with_the_servers_help() {
+    let mut scene = scene();
+    let mallory = Member::new(3, &scene.log);
+    scene.log.borrow_mut().remove(device(3));
+    scene.log.borrow_mut().rotate();
+    assert!(matches!(scene.say(1, "without Mallory"), Body::Text { .. }));
+    // All that Mallory signs was true once: a member, and the epoch open.
+    let plain = mallory.facts.plain("still here");
+    let name = ClientId([2; 16]);
+    let sealed = mallory.facts.seal(name, Epoch(0), &plain);
+    let message = scene.server.store(device(3), name, sealed);
+    scene.bob.take(Frame::New(message), None);
+    scene.bob.settle(&mut scene.server);
+    assert_eq!(scene.bob.body(2), refused(Refused::EpochWentBack));
+    scene.goes_on();
+}
+
+// spec 8.10
+#[test]
+fn an_earlier_epoch_gives_way_to_a_later_one_in_front_of_it_whichever_was_judged_first() {
+    let mut scene = scene();
+    let carol = Member::new(3, &scene.log);
+    scene.bob.read_log();
+    let plain = carol.facts.plain("late");
+    let late = carol.facts.seal(ClientId([9; 16]), Epoch(0), &plain);
+    scene.log.borrow_mut().rotate();
+    scene.alice.facts.catch_up();
+    let plain = scene.alice.facts.plain("in front");
+    let front = scene.alice.facts.seal(ClientId([1; 16]), Epoch(1), &plain);
+    for (number, name, sealed) in [(1, 1, front), (3, 9, late)] {
+        let message = scene
+            .server
+            .store(device(number), ClientId([name; 16]), sealed);
+        scene.bob.take(Frame::New(message), None);
+    }
+    // The second of them needs no key that Bob lacks, and no more of the log.
+    scene.bob.read_log();
+    assert!(matches!(scene.bob.body(1), Body::Locked { .. }));
+    assert!(matches!(scene.bob.body(2), Body::Text { .. }));
+    scene.bob.take_keys();
+    assert!(matches!(scene.bob.body(1), Body::Text { .. }));
+    assert_eq!(scene.bob.body(2), refused(Refused::EpochWentBack));
 }
 
 // spec 8.9
@@ -267,6 +312,24 @@ fn a_head_that_is_not_known_yet_waits_for_the_log() {
     scene.bob.take(Frame::New(message), None);
     assert!(scene.bob.wants_log);
     assert_eq!(scene.bob.shown().len(), 0, "it is not judged yet");
+    scene.bob.settle(&mut scene.server);
+    assert_eq!(scene.bob.shown(), ["ahead"]);
+}
+
+// spec 8.11
+#[test]
+fn a_log_that_was_asked_for_before_a_message_came_does_not_judge_it() {
+    let mut scene = scene();
+    scene.bob.ask_log();
+    scene.log.borrow_mut().grow();
+    scene.alice.facts.catch_up();
+    let plain = scene.alice.facts.plain("ahead");
+    let sealed = scene.alice.facts.seal(ClientId([1; 16]), Epoch(0), &plain);
+    let message = scene.server.store(device(1), ClientId([1; 16]), sealed);
+    scene.bob.take(Frame::New(message), None);
+    scene.bob.log_answered();
+    assert_eq!(scene.bob.shown().len(), 0, "the answer is older than it");
+    assert!(scene.bob.wants_log, "so the log is asked for once more");
     scene.bob.settle(&mut scene.server);
     assert_eq!(scene.bob.shown(), ["ahead"]);
 }

@@ -108,14 +108,13 @@ pub(super) fn judge(
     Verdict::opened(user, signed, plain)
 }
 
-/// What a device signs goes forward along the channel, and each of its messages has a name of its own (spec 8.10).
+/// What is signed goes forward along the channel, and each message of a device has a name of its own (spec 8.10).
 fn out_of_line(claim: Claim<'_>, signed: Signed, channel: &Channel) -> Option<Refused> {
     // The name comes first, so that a replay is called one.
     if channel.is_used(claim.device, claim.client_id, claim.seq) {
         return Some(Refused::ClientIdReused);
     }
-    let before = channel.signed_before(claim.device, claim.seq)?;
-    signed.goes_back_from(before)
+    channel.goes_back(claim.device, claim.seq, signed)
 }
 
 impl Verdict {

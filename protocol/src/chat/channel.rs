@@ -7,8 +7,10 @@ use super::fetch::Fetching;
 use super::io::Received;
 use super::message::{Body, Message, Refused, Signed};
 use super::outbox::Outbox;
-use crate::ids::{ChannelId, ClientId, DeviceId, Seq, Transcript};
-use crate::limits::{KEPT_BYTES, KEPT_MESSAGES, MAX_BODY_BYTES, MAX_HELD_MESSAGES};
+use crate::ids::{ChannelId, ClientId, DeviceId, Epoch, Seq, Transcript};
+use crate::limits::{
+    KEPT_BYTES, KEPT_MESSAGES, MAX_BODY_BYTES, MAX_HELD_MESSAGES, MAX_NAMES_LET_GO,
+};
 use crate::time::Instant;
 
 /// What a kept message costs beside its text: the struct, its place in three indexes.
@@ -60,7 +62,11 @@ pub(super) struct Channel {
     bytes: usize,
     /// What each device signed, along the channel. Of the part that is not kept: the newest of each device.
     pub(super) marks: BTreeMap<(DeviceId, Seq), Signed>,
-    client_ids: BTreeMap<(DeviceId, ClientId), Seq>,
+    /// The epochs of these marks, along the channel.
+    epochs: BTreeMap<Seq, Epoch>,
+    /// Names that devices gave to accepted messages. Of the part that is not kept: those that only their name tells
+    /// from a new message, since their device has signed nothing later there.
+    pub(super) names: BTreeMap<(DeviceId, ClientId), Named>,
     pub(super) read: Seq,
     pub(super) held: BTreeMap<Seq, Held>,
     /// The highest number that the server named.
@@ -89,7 +95,8 @@ impl Channel {
             messages: BTreeMap::new(),
             bytes: 0,
             marks: BTreeMap::new(),
-            client_ids: BTreeMap::new(),
+            epochs: BTreeMap::new(),
+            names: BTreeMap::new(),
             read: Seq(0),
             held: BTreeMap::new(),
             last_known: Seq(0),
@@ -154,9 +161,8 @@ impl Channel {
     /// Puts a judged message into its place, or judges one that stands there anew.
     pub(super) fn keep(&mut self, message: Message) {
         if let Some(signed) = message.body.signed() {
-            self.marks.insert((message.device, message.seq), signed);
-            let name = (message.device, message.client_id);
-            self.client_ids.entry(name).or_insert(message.seq);
+            self.keep_mark(message.device, message.seq, signed);
+            self.keep_name(message.device, message.client_id, message.seq, signed.head);
         }
         self.bytes += cost(&message);
         if let Some(old) = self.messages.insert(message.seq, message) {
@@ -164,36 +170,68 @@ impl Channel {
         }
     }
 
-    /// Takes in what a device signed in the part that is not kept.
+    /// Takes in what a device signed.
     pub(super) fn keep_mark(&mut self, device: DeviceId, seq: Seq, signed: Signed) {
         self.marks.insert((device, seq), signed);
+        self.epochs.insert(seq, signed.epoch);
+    }
+
+    /// Takes in the name that a device gave to an accepted message.
+    pub(super) fn keep_name(&mut self, device: DeviceId, client_id: ClientId, seq: Seq, head: u64) {
+        let named = Named { seq, head };
+        self.names.entry((device, client_id)).or_insert(named);
     }
 
     /// Whether the device gave this name to an accepted message before `seq`.
     pub(super) fn is_used(&self, device: DeviceId, client_id: ClientId, seq: Seq) -> bool {
-        let used = self.client_ids.get(&(device, client_id));
-        used.is_some_and(|used| *used < seq)
+        let used = self.names.get(&(device, client_id));
+        used.is_some_and(|used| used.seq < seq)
     }
 
-    /// What the device signed last before `seq`.
-    pub(super) fn signed_before(&self, device: DeviceId, seq: Seq) -> Option<Signed> {
-        let before = self.marks.range((device, Seq(0))..(device, seq));
-        before.last().map(|(_, signed)| *signed)
+    /// The newest head that a device signed; zero for none.
+    pub(super) fn newest_head(&self, device: DeviceId) -> u64 {
+        let all = (device, Seq(0))..=(device, Seq(u64::MAX));
+        let newest = self.marks.range(all).next_back();
+        newest.map_or(0, |(_, signed)| signed.head)
     }
 
-    /// Accepted messages that stand behind `message` and cannot stand beside it, since their device signs less there
-    /// or uses the same name again.
-    pub(super) fn displaced(&self, message: &Message, signed: Signed) -> Vec<(Seq, Refused)> {
+    /// Why a message of a device cannot stand at `seq`, behind what stands before it, if it cannot (spec 8.10).
+    pub(super) fn goes_back(&self, device: DeviceId, seq: Seq, signed: Signed) -> Option<Refused> {
+        let head = self
+            .marks
+            .range((device, Seq(0))..(device, seq))
+            .next_back();
+        let epoch = self.epochs.range(..seq).next_back();
+        if head.is_some_and(|(_, before)| signed.head < before.head) {
+            Some(Refused::HeadWentBack)
+        } else if epoch.is_some_and(|(_, before)| signed.epoch < *before) {
+            Some(Refused::EpochWentBack)
+        } else {
+            None
+        }
+    }
+
+    /// Accepted messages that stand behind `message` and cannot stand beside it, since their device signs less there,
+    /// their epoch is an earlier one, or they use the same name again.
+    pub(super) fn displaced(&self, message: &Message, signed: Signed) -> BTreeMap<Seq, Refused> {
         let device = message.device;
-        let name = (device, message.client_id);
-        let namesake = self.client_ids.get(&name).copied();
-        let namesake = namesake.filter(|seq| *seq > message.seq);
-        let behind = (device, message.seq.next())..=(device, Seq(u64::MAX));
-        let less = self.marks.range(behind).map_while(|((_, seq), later)| {
-            later.goes_back_from(signed).map(|reason| (*seq, reason))
-        });
-        let namesake = namesake.map(|seq| (seq, Refused::ClientIdReused));
-        less.chain(namesake).collect()
+        let namesake = self.names.get(&(device, message.client_id));
+        let namesake = namesake.filter(|used| used.seq > message.seq);
+        let behind = message.seq.next();
+        // Neither goes back among those: what is too early stands in front.
+        let early_heads = self
+            .marks
+            .range((device, behind)..=(device, Seq(u64::MAX)))
+            .take_while(|(_, later)| later.head < signed.head)
+            .map(|((_, seq), _)| (*seq, Refused::HeadWentBack));
+        let early_epochs = self
+            .epochs
+            .range(behind..)
+            .take_while(|(_, later)| **later < signed.epoch)
+            .map(|(seq, _)| (*seq, Refused::EpochWentBack));
+        let namesake = namesake.map(|used| (used.seq, Refused::ClientIdReused));
+        // Whichever comes last here is the reason that judging in order would give.
+        early_epochs.chain(early_heads).chain(namesake).collect()
     }
 
     /// Refuses a message that was accepted. Answers it, if it is kept.
@@ -203,9 +241,10 @@ impl Channel {
         message.body = Body::Refused(reason);
         self.bytes = self.bytes.saturating_add(cost(message));
         self.marks.remove(&(message.device, seq));
+        self.epochs.remove(&seq);
         let name = (message.device, message.client_id);
-        if self.client_ids.get(&name) == Some(&seq) {
-            self.client_ids.remove(&name);
+        if self.names.get(&name).is_some_and(|used| used.seq == seq) {
+            self.names.remove(&name);
         }
         Some(message)
     }
@@ -231,18 +270,46 @@ impl Channel {
                 seq,
                 transcript: message.transcript,
             });
-            let name = (message.device, message.client_id);
-            if self.client_ids.get(&name) == Some(&seq) {
-                self.client_ids.remove(&name);
-            }
             if message.body.signed().is_some() {
                 trimmed.marks.insert(message.device, seq);
+                trimmed.devices.insert(message.device);
             }
             trimmed.messages.insert(seq);
         }
-        self.marks
-            .retain(|(device, seq), _| trimmed.marks.get(device).is_none_or(|last| seq >= last));
+        self.forget_names(&mut trimmed);
+        let (marks, epochs) = (&mut self.marks, &mut self.epochs);
+        marks.retain(|(device, seq), _| {
+            let says_most = trimmed.marks.get(device).is_none_or(|last| seq >= last);
+            if !says_most {
+                epochs.remove(seq);
+            }
+            says_most
+        });
         trimmed
+    }
+
+    /// Forgets the names of what was let go of, but for those that alone tell a replay from a new message: what its
+    /// device signed at an earlier head than its newest one there would go back.
+    fn forget_names(&mut self, trimmed: &mut Trimmed) {
+        let marks = &self.marks;
+        let head_of = |device: DeviceId, seq: Seq| marks.get(&(device, seq)).map(|it| it.head);
+        self.names.retain(|(device, _), named| {
+            let last = trimmed.marks.get(device).copied();
+            let let_go = last.filter(|last| named.seq <= *last);
+            let_go.is_none_or(|last| head_of(*device, last) == Some(named.head))
+        });
+        let mut let_go: Vec<_> = self
+            .names
+            .iter()
+            .filter(|(_, named)| self.anchor.is_some_and(|anchor| named.seq <= anchor.seq))
+            .map(|(name, named)| (named.seq, *name))
+            .collect();
+        let too_many = let_go.len().saturating_sub(MAX_NAMES_LET_GO);
+        let_go.sort_unstable();
+        for (_, name) in let_go.into_iter().take(too_many) {
+            self.names.remove(&name);
+            trimmed.devices.insert(name.0);
+        }
     }
 
     /// The user goes on in spite of forks. Answers the devices that this was said of.
@@ -307,11 +374,21 @@ impl Channel {
     }
 }
 
+/// An accepted message that has a name: where it stands, and the head that its device signed there.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Named {
+    pub(super) seq: Seq,
+    head: u64,
+}
+
 /// What [`Channel::trim`] let go of.
 #[derive(Debug, Default)]
 pub(super) struct Trimmed {
     pub(super) messages: BTreeSet<Seq>,
-    pub(super) marks: BTreeMap<DeviceId, Seq>,
+    /// The newest accepted message of each device among them.
+    marks: BTreeMap<DeviceId, Seq>,
+    /// The devices of which something else is remembered now.
+    pub(super) devices: BTreeSet<DeviceId>,
 }
 
 fn cost(message: &Message) -> usize {

@@ -264,10 +264,10 @@ fn dense(page: &Page) -> Result<Option<Seq>, Flaw> {
     let Some(first) = page.messages.first().map(|message| message.seq) else {
         return Ok(None);
     };
-    let rising = (first.0..).zip(&page.messages);
-    let dense = rising
+    let pairs = page.messages.iter().zip(page.messages.iter().skip(1));
+    let dense = pairs
         .into_iter()
-        .all(|(number, message)| message.seq == Seq(number));
+        .all(|(one, other)| one.seq < other.seq && one.seq.next() == other.seq);
     match dense && first > Seq(0) {
         true => Ok(Some(first)),
         false => Err(Flaw::Unhelpful),

@@ -91,7 +91,8 @@ impl Body {
     }
 }
 
-/// What a device signed beside the content: neither of the two goes back along the channel.
+/// What a device signed beside the content. Along a channel the head does not go back for a device, nor the epoch for
+/// anybody.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Encode, Decode)]
 #[cbor(map)]
 pub struct Signed {
@@ -101,19 +102,6 @@ pub struct Signed {
     /// The epoch of the message.
     #[n(1)]
     pub epoch: Epoch,
-}
-
-impl Signed {
-    /// Why this cannot stand behind `before` on one device, if it cannot (spec 8.10).
-    pub(super) fn goes_back_from(self, before: Self) -> Option<Refused> {
-        if self.head < before.head {
-            Some(Refused::HeadWentBack)
-        } else if self.epoch < before.epoch {
-            Some(Refused::EpochWentBack)
-        } else {
-            None
-        }
-    }
 }
 
 /// Why a message cannot be opened.

@@ -118,7 +118,7 @@ impl Turn<'_> {
             self.chat.out.persist(records::delete_message(id, *seq));
             self.chat.unjudged.remove(&(id, *seq));
         }
-        for device in trimmed.marks.keys() {
+        for device in &trimmed.devices {
             self.chat.out.persist(records::put_device(channel, *device));
         }
         self.chat.out.persist(records::put_channel(channel));

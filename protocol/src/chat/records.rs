@@ -14,7 +14,7 @@ use super::message::{Message, Signed};
 use super::outbox::Entry;
 use super::{Chat, opening};
 use crate::client::{Change, Table};
-use crate::ids::{ChannelId, DeviceId, Seq, Transcript};
+use crate::ids::{ChannelId, ClientId, DeviceId, Seq, Transcript};
 use crate::wire::cbor;
 
 /// The version of every record here.
@@ -61,6 +61,18 @@ struct DeviceRecord {
     /// Whether it signed on another log, and the user decided to go on.
     #[n(2)]
     decided: Option<bool>,
+    /// The names of its messages that are not kept any more, as far as they are needed; none rather than empty.
+    #[n(3)]
+    names: Option<Vec<NameRecord>>,
+}
+
+/// The name of a message that is not kept any more. The head that it was signed at is that of its device's mark.
+#[derive(Encode, Decode)]
+struct NameRecord {
+    #[n(0)]
+    seq: Seq,
+    #[n(1)]
+    client_id: ClientId,
 }
 
 /// Why records cannot be read.
@@ -116,17 +128,29 @@ pub(super) fn put_channel(channel: &Channel) -> Change {
     put(Table::Messages, Vec::from(channel.id.0), record)
 }
 
-/// What is remembered of a device: its newest mark before the kept messages, and the user's decision.
+/// What is remembered of a device: its newest mark before the kept messages, the names that go with it, and the user's
+/// decision.
 pub(super) fn put_device(channel: &Channel, device: DeviceId) -> Change {
     let kept_from = channel.anchor.map_or(Seq(0), |anchor| anchor.seq);
     let mark = channel
         .marks
         .range((device, Seq(0))..=(device, kept_from))
         .next_back();
+    let named = (device, ClientId([0; 16]))..=(device, ClientId([u8::MAX; 16]));
+    let names: Vec<_> = channel
+        .names
+        .range(named)
+        .filter(|(_, named)| named.seq <= kept_from)
+        .map(|((_, client_id), named)| NameRecord {
+            seq: named.seq,
+            client_id: *client_id,
+        })
+        .collect();
     let record = DeviceRecord {
         seq: mark.map(|((_, seq), _)| *seq),
         signed: mark.map(|(_, signed)| *signed),
         decided: channel.forks.get(&device).copied(),
+        names: (!names.is_empty()).then_some(names),
     };
     let key = [channel.id.0, device.0].concat();
     put(Table::Messages, key, record)
@@ -206,6 +230,9 @@ impl Chat {
             let device = DeviceId(device);
             if let (Some(seq), Some(signed)) = (record.seq, record.signed) {
                 channel.keep_mark(device, seq, signed);
+                for name in record.names.unwrap_or_default() {
+                    channel.keep_name(device, name.client_id, name.seq, signed.head);
+                }
             }
             if let Some(decided) = record.decided {
                 channel.forks.insert(device, decided);

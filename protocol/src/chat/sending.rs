@@ -120,8 +120,7 @@ impl Turn<'_> {
         if entry.stale == Some(epoch) {
             return None;
         }
-        let floor = channel.signed_before(self.context.device(), Seq(u64::MAX));
-        let floor = floor.map_or(0, |signed| signed.head);
+        let floor = channel.newest_head(self.context.device());
         let floor = floor.max(channel.outbox.sealed_head);
         let fits = |sealed: &Sealed| sealed.epoch == epoch && sealed.head >= floor;
         if !entry.sealed.as_ref().is_some_and(fits) {

@@ -13,6 +13,11 @@ pub const KEPT_MESSAGES: usize = 20_000;
 /// [`KEPT_MESSAGES`].
 pub const KEPT_BYTES: usize = 16 << 20;
 
+/// Names of messages of a channel that are remembered after the messages were let go of, so that a replay is known as
+/// one. Only those of devices that have signed at no later head since are needed: it takes a long quiet time of the log
+/// to fill this, of at most 4 MiB.
+pub const MAX_NAMES_LET_GO: usize = 1 << 16;
+
 /// Messages of a channel that came before their turn and are held: a few pages, so that a channel that runs on while
 /// its gap is fetched seldom needs a second fetch.
 pub const MAX_HELD_MESSAGES: usize = 512;
