@@ -340,3 +340,23 @@ fn a_channel_that_one_comes_back_to_is_looked_after_at_once() {
     bob.connect(&server);
     assert!(bob.fetches.is_empty());
 }
+
+// spec 8.4
+#[test]
+fn a_channel_that_the_log_gives_back_after_the_hello_is_looked_after_at_once() {
+    let (mut server, alice, mut bob) = scene(1);
+    bob.connect(&server);
+    bob.settle(&mut server);
+    bob.facts.in_channel = false;
+    bob.input(Input::LogMoved);
+    bob.disconnect();
+    say(&mut server, &alice, 2);
+    // The hello is said before the log is read on.
+    assert!(bob.chat.resume().is_empty());
+    bob.facts.in_channel = true;
+    bob.input(Input::LogMoved);
+    bob.online = true;
+    bob.input(Input::Online);
+    bob.settle(&mut server);
+    assert_eq!(bob.shown(), ["1", "2"]);
+}

@@ -56,6 +56,8 @@ pub struct Chat {
     now: Instant,
     online: bool,
     channels: BTreeMap<ChannelId, Channel>,
+    /// The channels that the last hello named.
+    resumed: BTreeSet<ChannelId>,
     next_fetch: u64,
     /// What each fetch that is on its way asks for.
     fetches: BTreeMap<FetchId, (ChannelId, Part)>,
@@ -85,6 +87,7 @@ impl Chat {
             now: Instant::ZERO,
             online: false,
             channels: BTreeMap::new(),
+            resumed: BTreeSet::new(),
             next_fetch: 0,
             fetches: BTreeMap::new(),
             in_flight: BTreeMap::new(),
@@ -174,15 +177,17 @@ impl Chat {
         drafts.all(|entry| entry.draft.delivery != Delivery::Sending)
     }
 
-    /// What a hello resumes: the newest processed number of each channel that is followed, or of as many as fit into
-    /// a frame. The others are looked after one by one.
+    /// What the hello of a connection that begins resumes: the newest processed number of each channel that is
+    /// followed, or of as many as fit into a frame. The others are looked after one by one.
     #[must_use]
-    pub fn resume(&self) -> BTreeMap<ChannelId, Seq> {
+    pub fn resume(&mut self) -> BTreeMap<ChannelId, Seq> {
         let followed = self.channels.values().filter(|channel| channel.followed);
-        followed
+        let resume: BTreeMap<_, _> = followed
             .filter_map(|channel| Some((channel.id, channel.end()?.seq)))
             .take(MAX_RESUMED_CHANNELS)
-            .collect()
+            .collect();
+        self.resumed = resume.keys().copied().collect();
+        resume
     }
 
     /// Marks a channel as read up to a message that is processed. A mark never goes back.

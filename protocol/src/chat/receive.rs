@@ -29,10 +29,11 @@ pub(super) fn transcript_after(
 impl Turn<'_> {
     pub(super) fn go_online(&mut self) {
         self.disconnect();
-        let resumed = self.chat.resume();
+        // What the log gave since the hello was said was not in it.
+        let resumed = core::mem::take(&mut self.chat.resumed);
         for channel in self.chat.channels.values_mut() {
             channel.broken = false;
-            channel.unsure = channel.followed && !resumed.contains_key(&channel.id);
+            channel.unsure = channel.followed && !resumed.contains(&channel.id);
         }
         self.chat.online = true;
         self.follow();
