@@ -25,6 +25,9 @@ pub const MAX_BODY_BYTES: usize = 16_384;
 /// A sealed name, after base64, in bytes: the base API had no bound, and one long name could end every client.
 pub const MAX_NAME_ENC_BYTES: usize = 1024;
 
+/// An envelope, in bytes: twice what one with [`MAX_ENVELOPE_KEYS`] takes.
+pub const MAX_ENVELOPE_BYTES: usize = 64 << 10;
+
 /// The keys in one envelope: a rotation touches at most the groups of one member, and a sealer with more splits them.
 pub const MAX_ENVELOPE_KEYS: usize = 256;
 

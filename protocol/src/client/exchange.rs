@@ -65,8 +65,10 @@ impl Client {
         chore: Chore,
         result: Result<HttpAnswer<'_>, LinkFailure>,
     ) {
-        if chore == Chore::PostPending {
-            return self.pending_posted(result);
+        match chore {
+            Chore::PostPending => return self.pending_posted(result),
+            Chore::PostEnvelopes => return self.envelopes_posted(result),
+            _ => {}
         }
         let body = match result {
             Ok(HttpAnswer {
@@ -102,7 +104,7 @@ impl Client {
             }
             Chore::Names => self.take_names(cbor_body(body)?),
             Chore::Pending => self.take_pending(serde_json::from_slice(body).ok()?),
-            Chore::Presence => self.take_presence(serde_json::from_slice(body).ok()?),
+            Chore::Presence => self.take_presence(&serde_json::from_slice(body).ok()?),
             Chore::Originals => self.take_originals(serde_json::from_slice(body).ok()?),
             Chore::Log | Chore::Append | Chore::PostEnvelopes | Chore::PostPending => {}
         }

@@ -155,6 +155,8 @@ pub struct Client {
     invite_cursor: u64,
     /// Envelopes that are to be posted.
     parcels: Vec<SealedEnvelope>,
+    /// Envelopes of a post that the server did not take yet.
+    posting: Vec<SealedEnvelope>,
     /// The envelopes of this device were read to their end, and the machine of the keys was not told yet.
     fetched: bool,
     /// When the next open invite expires, of an admin.
@@ -258,6 +260,7 @@ impl Client {
             envelope_cursor: 0,
             invite_cursor: 0,
             parcels: Vec::new(),
+            posting: Vec::new(),
             fetched: false,
             expiry: None,
             joined: false,

@@ -77,6 +77,10 @@ impl Names {
         let mut changed = false;
         for name in sealed {
             let subject = name.subject;
+            // An honest server takes none that is longer.
+            if name.bytes.len() > limits::MAX_NAME_ENC_BYTES {
+                continue;
+            }
             if !self.0.contains_key(&subject) && self.0.len() >= limits::MAX_NAMES {
                 continue;
             }

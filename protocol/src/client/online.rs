@@ -216,6 +216,7 @@ impl Client {
             self.tell_chat(chat::Input::Offline);
         }
         self.keys.interrupted();
+        self.forget_parcels();
         self.nobody_online();
         self.link.complete = false;
         self.link.synced = false;

@@ -5,6 +5,7 @@ use alloc::string::ToString;
 use alloc::vec::Vec;
 
 use super::Client;
+use super::chores::Chore;
 use super::event::Event;
 use crate::ids::{ChannelId, UserId};
 use crate::limits;
@@ -16,6 +17,10 @@ use crate::wire::request::Request;
 #[derive(Debug, Default)]
 pub(super) struct Roster {
     online: BTreeSet<UserId>,
+    /// The users of the question that is on its way.
+    asked: Vec<UserId>,
+    /// The last user who was asked for, while there are more.
+    asked_to: Option<UserId>,
     pub(super) originals: Vec<ChannelId>,
 }
 
@@ -26,23 +31,33 @@ impl Roster {
 }
 
 impl Client {
-    pub(super) fn presence_request(&self) -> Request {
-        let users = self.log.chain().users().map(|(user, _)| user.to_string());
+    /// Asks about the next members, as many as one question may name.
+    pub(super) fn presence_request(&mut self) -> Request {
+        let users = self.log.chain().users().map(|(user, _)| user);
+        self.roster.asked = after(self.roster.asked_to, users);
         Request::Presence(PresenceQuery {
-            user_ids: users.collect(),
+            user_ids: self.roster.asked.iter().map(UserId::to_string).collect(),
         })
     }
 
-    pub(super) fn take_presence(&mut self, answer: PresenceAnswer) {
-        let online = answer.statuses.into_iter().filter(|(_, online)| *online);
-        let online = online.filter_map(|(user, _)| user.parse().ok());
-        let chain = self.log.chain();
-        self.roster.online = online.filter(|user| chain.is_member(*user)).collect();
+    pub(super) fn take_presence(&mut self, answer: &PresenceAnswer) {
+        let asked = core::mem::take(&mut self.roster.asked);
+        self.roster.asked_to = last_of(&asked);
+        if self.roster.asked_to.is_some() {
+            self.chores.want(Chore::Presence);
+        }
+        for user in asked {
+            match answer.statuses.get(&user.to_string()) {
+                Some(true) => self.roster.online.insert(user),
+                Some(false) | None => self.roster.online.remove(&user),
+            };
+        }
         self.out.event_once(Event::MembersChanged);
     }
 
     /// Without a connection nothing is known of others.
     pub(super) fn nobody_online(&mut self) {
+        self.roster.asked_to = None;
         if !self.roster.online.is_empty() {
             self.roster.online.clear();
             self.out.event_once(Event::MembersChanged);
@@ -68,5 +83,45 @@ impl Client {
         let unknown = unknown.filter(|channel| chain.channel(*channel).is_none());
         self.roster.originals = unknown.take(limits::MAX_ORIGINALS).collect();
         self.out.event_once(Event::ChannelsChanged);
+    }
+}
+
+/// The users of the next question: those after `last`, in the order of their ids.
+fn after(last: Option<UserId>, users: impl Iterator<Item = UserId>) -> Vec<UserId> {
+    users
+        .filter(|user| last.is_none_or(|last| *user > last))
+        .take(limits::MAX_PRESENCE_IDS)
+        .collect()
+}
+
+/// The last user of a question after which there may be more.
+fn last_of(asked: &[UserId]) -> Option<UserId> {
+    asked
+        .last()
+        .copied()
+        .filter(|_| asked.len() >= limits::MAX_PRESENCE_IDS)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_member_is_asked_for_once() {
+        for many in [0, 1, 999, 1000, 1001, 2000, 2500] {
+            let users = (0..many).map(|number: u128| UserId(number.to_be_bytes()));
+            let mut asked = Vec::new();
+            let mut last = None;
+            loop {
+                let question = after(last, users.clone());
+                assert!(question.len() <= limits::MAX_PRESENCE_IDS);
+                last = last_of(&question);
+                asked.extend(question);
+                if last.is_none() {
+                    break;
+                }
+            }
+            assert_eq!(asked, users.collect::<Vec<_>>());
+        }
     }
 }

@@ -10,6 +10,7 @@ use super::chores::Chore;
 use super::event::Warning;
 use super::facts::key_context;
 use super::intent::Wish;
+use super::io::{HttpAnswer, LinkFailure};
 use super::records::Table;
 use crate::chat;
 use crate::crypto::envelope::{self, KeyRecord, Recipient};
@@ -70,14 +71,47 @@ impl Client {
     }
 
     pub(super) fn post_envelopes(&mut self) {
-        let envelopes = core::mem::take(&mut self.parcels);
-        if envelopes.is_empty() {
+        if self.posting.is_empty() {
+            self.posting = core::mem::take(&mut self.parcels);
+        }
+        if self.posting.is_empty() {
             self.chores.done(Chore::PostEnvelopes);
             return;
         }
-        // If the answer is lost, who still lacks a key asks again.
-        let request = Request::PostEnvelopes(Envelopes(envelopes));
+        let request = Request::PostEnvelopes(Envelopes(self.posting.clone()));
         self.call(Purpose::Chore(Chore::PostEnvelopes), &request);
+    }
+
+    /// The answer to a post: who is offline cannot ask again, so nothing is let go of before the server has it.
+    pub(super) fn envelopes_posted(&mut self, result: Result<HttpAnswer<'_>, LinkFailure>) {
+        match result {
+            Ok(HttpAnswer {
+                status: 200..=299, ..
+            }) => {
+                self.chores.done(Chore::PostEnvelopes);
+                self.posting.clear();
+            }
+            // One of them is for somebody who is gone, say: what is owed still is looked for anew.
+            Ok(HttpAnswer {
+                status: 400 | 403 | 404 | 413,
+                ..
+            }) => {
+                self.chores.done(Chore::PostEnvelopes);
+                self.posting.clear();
+                let soon = self.now + limits::RETRY_FIRST;
+                self.chores.want_at(Chore::Owed, soon);
+            }
+            Ok(_) | Err(_) => self.chores.failed(Chore::PostEnvelopes, self.now),
+        }
+        if !self.parcels.is_empty() {
+            self.chores.want(Chore::PostEnvelopes);
+        }
+    }
+
+    /// The connection is lost: the next one says anew what is owed.
+    pub(super) fn forget_parcels(&mut self) {
+        self.parcels.clear();
+        self.posting.clear();
     }
 
     /// Carries out what the machine of the keys wants. Answers whether it wanted anything.

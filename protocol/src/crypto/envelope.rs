@@ -17,7 +17,7 @@ use super::random::Entropy;
 use super::secret::Secret;
 pub use crate::ids::RecipientId;
 use crate::ids::{Commitment, CommunityId, Epoch, GroupId};
-use crate::limits::MAX_ENVELOPE_KEYS;
+use crate::limits::{MAX_ENVELOPE_BYTES, MAX_ENVELOPE_KEYS};
 use crate::wire::cbor::{self, CborError};
 
 /// The version of the format.
@@ -67,6 +67,13 @@ pub enum EnvelopeError {
         /// The epoch.
         epoch: Epoch,
     },
+    /// Longer than one with all the keys that it may hold.
+    TooLong {
+        /// Its length in bytes.
+        got: usize,
+        /// The longest.
+        max: usize,
+    },
     /// More keys than one envelope may hold.
     TooManyKeys {
         /// How many it claims.
@@ -101,6 +108,7 @@ impl fmt::Display for EnvelopeError {
             Self::NotInLog { epoch, .. } => {
                 write!(f, "the log has no epoch {} of the group", epoch.0)
             }
+            Self::TooLong { got, max } => write!(f, "envelope of {got} bytes, at most {max}"),
             Self::TooManyKeys { got, max } => write!(f, "envelope of {got} keys, at most {max}"),
             Self::UnknownVersion(version) => write!(f, "unknown envelope version {version}"),
             Self::WeakKey(error) => write!(f, "ephemeral key: {error}"),
@@ -271,6 +279,10 @@ pub fn open(
 }
 
 fn read(bytes: &[u8]) -> Result<(Framed<'_>, Header, DhPublic), EnvelopeError> {
+    let (got, max) = (bytes.len(), MAX_ENVELOPE_BYTES);
+    if got > max {
+        return Err(EnvelopeError::TooLong { got, max });
+    }
     let framed: Framed<'_> = cbor::decode(bytes).map_err(EnvelopeError::Malformed)?;
     let Version { version } = cbor::decode(framed.header).map_err(EnvelopeError::Malformed)?;
     if version != VERSION {

@@ -15,3 +15,4 @@ mod invites;
 mod join;
 mod log;
 mod net;
+mod sharing;

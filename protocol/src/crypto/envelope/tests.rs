@@ -163,6 +163,23 @@ fn too_many_keys_are_refused_on_both_sides() {
     assert_eq!(sealed, Err(EnvelopeError::TooManyKeys { got, max }));
 }
 
+#[test]
+fn the_longest_envelope_is_far_from_the_bound_and_a_longer_one_is_not_looked_at() {
+    let most = vec![records()[0].clone(); MAX_ENVELOPE_KEYS];
+    let recipient = Recipient {
+        id: ME,
+        dh: device(1).public().dh,
+    };
+    let mut entropy = Entropy::from_seed([5; 32]);
+    let sealed = seal(&COMMUNITY, &recipient, &most, &device(6), &mut entropy).unwrap();
+    assert!(2 * sealed.len() <= MAX_ENVELOPE_BYTES, "{}", sealed.len());
+    let (got, max) = (MAX_ENVELOPE_BYTES + 1, MAX_ENVELOPE_BYTES);
+    assert_eq!(
+        opened(&vec![0; got]),
+        Err(EnvelopeError::TooLong { got, max })
+    );
+}
+
 proptest! {
     #[test]
     fn no_bytes_panic_or_open(bytes: Vec<u8>) {
