@@ -9,7 +9,12 @@ use crate::dice::Dice;
 
 /// One direction of one link.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Lane(pub u64);
+pub enum Lane {
+    /// A connection, which keeps the order.
+    Stream(u64),
+    /// Many connections at a time, each of which carries one thing.
+    Loose(u64),
+}
 
 /// What the network does to what it carries. The rates are per mille of what is sent.
 #[derive(Clone, Copy, Debug)]
@@ -116,7 +121,8 @@ impl<T: Clone> Network<T> {
             + self
                 .dice
                 .duration(self.faults.least_latency, self.faults.most_latency);
-        if !self.dice.chance(self.faults.reordering) {
+        let in_order = matches!(lane, Lane::Stream(_));
+        if in_order && !self.dice.chance(self.faults.reordering) {
             let last = self.last_arrival.entry(lane).or_default();
             at = at.max(*last);
             *last = at;
@@ -133,7 +139,7 @@ mod tests {
     fn arrivals(faults: Faults, count: u32) -> Vec<u32> {
         let mut network = Network::new(Dice::new(7), faults);
         for payload in 0..count {
-            network.send(Lane(1), payload, Instant::ZERO);
+            network.send(Lane::Stream(1), payload, Instant::ZERO);
         }
         let end = Instant::from_micros(u64::MAX);
         std::iter::from_fn(|| network.arrive(end))
@@ -185,12 +191,12 @@ mod tests {
     #[test]
     fn a_cut_lane_loses_what_is_on_its_way_and_the_others_keep_theirs() {
         let mut network = Network::new(Dice::new(7), Faults::NONE);
-        network.send(Lane(1), "lost", Instant::ZERO);
-        network.send(Lane(2), "kept", Instant::ZERO);
-        network.cut(Lane(1));
-        network.send(Lane(1), "lost too", Instant::ZERO);
-        network.mend(Lane(1));
-        network.send(Lane(1), "after", Instant::ZERO);
+        network.send(Lane::Stream(1), "lost", Instant::ZERO);
+        network.send(Lane::Stream(2), "kept", Instant::ZERO);
+        network.cut(Lane::Stream(1));
+        network.send(Lane::Stream(1), "lost too", Instant::ZERO);
+        network.mend(Lane::Stream(1));
+        network.send(Lane::Stream(1), "after", Instant::ZERO);
         let end = Instant::from_micros(u64::MAX);
         let mut left: Vec<_> = std::iter::from_fn(|| network.arrive(end))
             .map(|(_, payload)| payload)

@@ -87,17 +87,17 @@ pub enum Packet {
 /// The lane of a person's calls: they are TCP connections of their own, so nothing holds them in order.
 #[must_use]
 pub fn calls(person: PersonIndex) -> Lane {
-    Lane(person as u64 * 3)
+    Lane::Loose(person as u64)
 }
 
 /// The lane of a person's socket towards the server.
 #[must_use]
 pub fn up(person: PersonIndex) -> Lane {
-    Lane(person as u64 * 3 + 1)
+    Lane::Stream(person as u64 * 2)
 }
 
 /// The lane of a person's socket from the server.
 #[must_use]
 pub fn down(person: PersonIndex) -> Lane {
-    Lane(person as u64 * 3 + 2)
+    Lane::Stream(person as u64 * 2 + 1)
 }
