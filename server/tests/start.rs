@@ -15,7 +15,7 @@ mod server;
 
 use std::fs;
 use std::net::TcpStream;
-use std::process::Command;
+use std::process::{Child, Command};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -27,6 +27,16 @@ const ON: On<'static> = On {
     runtime: "smol",
     db_url: None,
 };
+
+/// A program that ends with its test, whatever becomes of that.
+struct Process(Child);
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        self.0.kill().unwrap();
+        self.0.wait().unwrap();
+    }
+}
 
 #[test]
 fn the_first_start_prints_the_founding_link() {
@@ -62,19 +72,17 @@ fn the_host_makes_links_beside_a_running_server_and_after_it() {
 fn the_address_is_written_down_before_anybody_can_connect() {
     let dir = tempfile::tempdir().unwrap();
     let listen = format!("127.0.0.1:{}", free_port());
-    let mut process = Command::new(env!("CARGO_BIN_EXE_dialtone-server"))
+    let process = Command::new(env!("CARGO_BIN_EXE_dialtone-server"))
         .env_clear()
         .args(["--listen", &listen, "--data-dir"])
         .arg(dir.path())
-        .spawn()
-        .unwrap();
+        .spawn();
+    let _process = Process(process.unwrap());
     let start = Instant::now();
     while TcpStream::connect(&listen).is_err() {
         assert!(start.elapsed() < Duration::from_secs(30), "it listens");
     }
     let recorded = fs::read_to_string(dir.path().join("server.url"));
-    process.kill().unwrap();
-    process.wait().unwrap();
     assert_eq!(recorded.unwrap(), format!("http://{listen}\n"));
 }
 
@@ -107,7 +115,7 @@ fn a_stop_says_goodbye() {
 #[test]
 fn the_variables_of_the_original_are_enough() {
     let dir = tempfile::tempdir().unwrap();
-    let mut process = Command::new(env!("CARGO_BIN_EXE_dialtone-server"))
+    let process = Command::new(env!("CARGO_BIN_EXE_dialtone-server"))
         .env_clear()
         .env("HOME", dir.path())
         .env("DIALTONE_LISTEN_ADDR", "127.0.0.1:0")
@@ -121,8 +129,8 @@ fn the_variables_of_the_original_are_enough() {
             "DIALTONE_CHANNEL_KEY",
             "MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY=",
         )
-        .spawn()
-        .unwrap();
+        .spawn();
+    let _process = Process(process.unwrap());
     let recorded = dir.path().join(".local/share/dialtone-server/server.url");
     let start = Instant::now();
     let url = loop {
@@ -140,8 +148,6 @@ fn the_variables_of_the_original_are_enough() {
         &[("X-Admin-Token", "admin")],
         "",
     );
-    process.kill().unwrap();
-    process.wait().unwrap();
     assert_eq!(invite.status, 201);
     assert!(dir.path().join("chat.db").exists());
 }
