@@ -62,6 +62,19 @@ fn invited(name: &'static str, runtime: &'static str, host: &Person) -> Person {
     guest
 }
 
+#[test]
+fn once_somebody_has_founded_no_start_prints_a_founding_link() {
+    let (mut server, alice) = founded("smol");
+    let before = server.log_text().matches("#found").count();
+    server.kill();
+    server.go_on();
+    alice.run(["channels"]).lines();
+    assert_eq!(
+        (before, server.log_text().matches("#found").count()),
+        (1, 1)
+    );
+}
+
 fn two_people_talk(runtime: &'static str) {
     let (server, alice) = founded(runtime);
     let sent = alice.run(["send", "#general", "attack at dawn"]);

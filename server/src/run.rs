@@ -3,6 +3,7 @@
 use std::fmt;
 use std::io::{self, Write};
 use std::num::NonZero;
+use std::path::Path;
 use std::sync::Arc;
 use std::thread;
 
@@ -118,14 +119,14 @@ pub fn run(cli: Cli) -> Result<(), RunError> {
         }
         None => {
             logging::start(cli.flags.log_json);
-            let (home, settings, first) = prepare(cli)?;
+            let (home, settings, made) = prepare(cli)?;
             let _lock = home.lock()?;
             let stop = signals()?;
             let cores = thread::available_parallelism().unwrap_or(ONE);
             let started = Started {
                 home,
                 settings,
-                first,
+                made,
                 cores,
             };
             match started.settings.runtime {
@@ -138,13 +139,13 @@ pub fn run(cli: Cli) -> Result<(), RunError> {
 
 const ONE: NonZero<usize> = NonZero::<usize>::MIN;
 
-/// Opens the data directory and reads the settings. Says whether this is the first start.
+/// Opens the data directory and reads the settings. Says whether it made the secrets.
 fn prepare(cli: Cli) -> Result<(Home, Settings, bool), RunError> {
     let home = Home::open(cli.flags.data_dir.as_deref())?;
-    let (made, first) = home.secrets(random)?;
+    let (secrets, made) = home.secrets(random)?;
     let file = home::read_optional(&home.settings_file())?;
-    let settings = Settings::resolve(cli.flags, file.as_deref(), made, &home)?;
-    Ok((home, settings, first))
+    let settings = Settings::resolve(cli.flags, file.as_deref(), secrets, &home)?;
+    Ok((home, settings, made))
 }
 
 #[expect(
@@ -198,7 +199,8 @@ async fn print_invite<R: Runtime>(
 struct Started {
     home: Home,
     settings: Settings,
-    first: bool,
+    /// Whether its secrets are new.
+    made: bool,
     cores: NonZero<usize>,
 }
 
@@ -225,7 +227,7 @@ impl Started {
             cores: self.cores,
             observer: Observer::default(),
         };
-        let founding = self.founding_invite(&runtime, &*store).await?;
+        let founding = Self::founding_invite(&runtime, &*store).await?;
         let record = |address| {
             let url = settings.url(address);
             if let Err(error) = self.home.record_url(&url) {
@@ -241,20 +243,21 @@ impl Started {
             let url = record(address);
             info!(%address, %url, data = %self.home.dir().display(), "serving");
             if let Some(token_path) = founding {
-                announce(&format!("{url}{token_path}"), &self.home);
+                let made = self.made.then(|| self.home.dir());
+                announce(&format!("{url}{token_path}"), made);
             }
         };
         serve(runtime, setup, listening, stop).await?;
         Ok(())
     }
 
-    /// The founding link without its address, on the first start of a server that nobody has founded.
+    /// The founding link without its address, while nobody has founded: an earlier start may have failed before it
+    /// could print one.
     async fn founding_invite<R: Runtime>(
-        &self,
         runtime: &R,
         store: &dyn Store,
     ) -> Result<Option<String>, RunError> {
-        if !self.first || is_founded(store).await? {
+        if is_founded(store).await? {
             return Ok(None);
         }
         let link = invite(store, "", runtime.seed(), runtime.unix_millis()).await?;
@@ -262,12 +265,14 @@ impl Started {
     }
 }
 
-/// Tells the host what the first start has made: the link on stdout, for programs, the rest on stderr.
-fn announce(link: &str, home: &Home) {
+/// Tells the host how to found: the link on stdout, for programs, the rest on stderr, with what was made where.
+fn announce(link: &str, made: Option<&Path>) {
+    let made = made.map_or_else(String::new, |dir| {
+        format!("Secrets and database were made in {}\n", dir.display())
+    });
     let told = writeln!(
         io::stderr(),
-        "Secrets and database were made in {}\nOpen this link with `dialtone` to found the community:",
-        home.dir().display()
+        "{made}Open this link with `dialtone` to found the community:"
     );
     if told
         .and_then(|()| writeln!(io::stdout(), "{link}"))

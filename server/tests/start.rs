@@ -14,14 +14,15 @@ mod port;
 mod server;
 
 use std::fs;
-use std::net::TcpStream;
-use std::process::{Child, Command};
+use std::io::{Read, Write};
+use std::net::{TcpListener, TcpStream};
+use std::process::{Child, Command, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
 use client::{User, request};
 use port::free_port;
-use server::{On, Server};
+use server::{On, Server, ask_to_end, wait_for};
 
 const ON: On<'static> = On {
     runtime: "smol",
@@ -46,6 +47,42 @@ fn the_first_start_prints_the_founding_link() {
         .strip_prefix(&format!("http://{}/invite/", server.address))
         .and_then(|rest| rest.strip_suffix("#found"));
     User::register(server.address, "alice", token.unwrap());
+}
+
+#[test]
+fn every_start_prints_a_founding_link_until_somebody_founds() {
+    let dir = tempfile::tempdir().unwrap();
+    let taken = TcpListener::bind(("127.0.0.1", free_port())).unwrap();
+    let listen = taken.local_addr().unwrap();
+    let start = || {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_dialtone-server"));
+        let command = command.env_clear().arg("--data-dir").arg(dir.path());
+        let command = command.args(["--listen", &listen.to_string()]);
+        let command = command.stdout(Stdio::piped()).stderr(Stdio::piped());
+        Process(command.spawn().unwrap())
+    };
+    let told = |process: &mut Process| {
+        let (mut link, mut rest) = (String::new(), String::new());
+        let (stdout, stderr) = (&mut process.0.stdout, &mut process.0.stderr);
+        stdout.as_mut().unwrap().read_to_string(&mut link).unwrap();
+        stderr.as_mut().unwrap().read_to_string(&mut rest).unwrap();
+        (link, rest)
+    };
+    // The secrets are made, and then the port is in use.
+    let mut failed = start();
+    assert_eq!(failed.0.wait().unwrap().code(), Some(1));
+    assert_eq!(told(&mut failed).0, "");
+    drop(taken);
+    for _ in 0..2 {
+        let mut started = start();
+        wait_for(|| TcpStream::connect(listen).ok());
+        ask_to_end(&started.0);
+        let (link, rest) = told(&mut started);
+        assert!(link.ends_with("#found\n"), "{link}{rest}");
+        assert_eq!(link.lines().count(), 1, "{link}");
+        assert!(rest.contains("to found"), "{rest}");
+        assert!(!rest.contains("were made"), "{rest}");
+    }
 }
 
 #[test]

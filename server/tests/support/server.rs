@@ -154,7 +154,14 @@ impl Drop for Server {
     }
 }
 
-fn wait_for<T>(mut what: impl FnMut() -> Option<T>) -> T {
+/// Asks a program to end in order.
+pub(crate) fn ask_to_end(process: &Child) {
+    let pid = rustix::process::Pid::from_child(process);
+    rustix::process::kill_process(pid, rustix::process::Signal::TERM).unwrap();
+}
+
+/// Waits for something, which must come.
+pub(crate) fn wait_for<T>(mut what: impl FnMut() -> Option<T>) -> T {
     let start = Instant::now();
     loop {
         if let Some(what) = what() {
