@@ -150,6 +150,21 @@ fn a_stop_says_goodbye() {
 }
 
 #[test]
+fn a_second_signal_ends_at_once() {
+    let mut server = Server::start(ON);
+    // A request that never comes whole keeps an orderly end waiting.
+    let mut half = TcpStream::connect(server.address).unwrap();
+    let head = "POST /auth/login HTTP/1.1\r\nHost: x\r\nContent-Length: 50\r\n\r\n{";
+    half.write_all(head.as_bytes()).unwrap();
+    server.ask_to_end();
+    server.wait_for_log("stopping");
+    let asked_again = Instant::now();
+    server.ask_to_end();
+    assert_eq!(server.end().code(), Some(1));
+    assert!(asked_again.elapsed() < Duration::from_secs(5), "at once");
+}
+
+#[test]
 fn the_variables_of_the_original_are_enough() {
     let dir = tempfile::tempdir().unwrap();
     let process = Command::new(env!("CARGO_BIN_EXE_dialtone-server"))

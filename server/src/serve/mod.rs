@@ -165,6 +165,8 @@ pub async fn serve<R: Runtime>(
     if let Either::Right((failure, _)) = select(pin!(stop.recv()), &mut failure).await {
         return Err(failed(failure));
     }
+    // Who says it again is not heard, and finds that out.
+    stop.close();
     info!("stopping");
     drop(stopping);
     hub.handle.tell(Event::Stop).await;

@@ -4,7 +4,7 @@ use std::fs::{self, File};
 use std::io::{BufRead, BufReader};
 use std::net::{SocketAddr, TcpStream};
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Output, Stdio};
+use std::process::{Child, Command, ExitStatus, Output, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -87,10 +87,29 @@ impl Server {
 
     /// Asks it to end; answers whether it did so without an error.
     pub(crate) fn stop(&mut self) -> bool {
+        self.ask_to_end();
+        self.end().success()
+    }
+
+    pub(crate) fn ask_to_end(&self) {
+        ask_to_end(self.process.as_ref().unwrap());
+    }
+
+    /// Waits until it has ended.
+    pub(crate) fn end(&mut self) -> ExitStatus {
         let mut process = self.process.take().unwrap();
-        let pid = rustix::process::Pid::from_child(&process);
-        rustix::process::kill_process(pid, rustix::process::Signal::TERM).unwrap();
-        wait_for(|| process.try_wait().unwrap()).success()
+        wait_for(|| process.try_wait().unwrap())
+    }
+
+    /// Waits until its log holds a text.
+    pub(crate) fn wait_for_log(&self, text: &str) {
+        let log = self.dir.path().join("test.log");
+        wait_for(|| {
+            fs::read_to_string(&log)
+                .unwrap()
+                .contains(text)
+                .then_some(())
+        });
     }
 
     /// Runs `dialtone-server invite` beside it, or after it.
