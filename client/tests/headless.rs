@@ -1,4 +1,4 @@
-//! The commands without a screen, against a real server: spec 10.20 to 10.27.
+//! The commands without a screen, against a real server: spec 10.20 to 10.29.
 
 #![expect(
     clippy::unwrap_used,
@@ -15,7 +15,7 @@ use std::process::Stdio;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use common::{Certificate, PATIENCE, Person, Server, free_port, holds};
+use common::{Certificate, PATIENCE, Person, Running, Server, free_port, holds};
 use dialtone_protocol::limits;
 use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair};
 
@@ -301,6 +301,7 @@ fn the_longest_message_arrives_whole() {
     assert_eq!(tail.wait().objects()[0]["body"], long.as_str());
 }
 
+// spec 10.29
 #[test]
 fn a_tail_that_is_asked_to_end_keeps_what_it_has_read() {
     let (_server, alice) = founded("smol");
@@ -312,6 +313,24 @@ fn a_tail_that_is_asked_to_end_keeps_what_it_has_read() {
         let ended = tail.wait();
         assert_eq!(ended.code(), 1);
         assert_eq!(ended.out.lines().count(), 1, "read before: {}", ended.out);
+        assert!(ended.err.contains("interrupted"), "{}", ended.err);
+    }
+}
+
+// spec 10.29
+#[test]
+fn a_send_that_waits_for_lines_ends_when_it_is_asked_to() {
+    let (_server, alice) = founded("smol");
+    let bob = invited("bob", "smol", &alice);
+    for name in ["INT", "TERM"] {
+        let mut send = alice.command(["send", "#general", "--lines"]);
+        let mut send = Running::new(send.stdin(Stdio::piped()));
+        send.read_line(name);
+        let read = bob.run(["tail", "#general", "--count", "1"]);
+        assert!(read.lines()[0].ends_with(name), "{}", read.out);
+        send.signal(name);
+        let ended = send.wait();
+        assert_eq!(ended.code(), 1);
         assert!(ended.err.contains("interrupted"), "{}", ended.err);
     }
 }
@@ -421,7 +440,7 @@ fn every_exit_code_means_what_it_says() {
     assert_eq!(bob.run(["send", "#nowhere", "hello"]).code(), 1);
     let mut wrong = bob.command(["channels"]);
     wrong.env("DIALTONE_PASSPHRASE", "not the right one");
-    let ended = common::Running::new(&mut wrong).wait();
+    let ended = Running::new(&mut wrong).wait();
     assert_eq!(ended.code(), 1);
     assert!(ended.err.contains("passphrase is wrong"), "{}", ended.err);
 
@@ -471,7 +490,7 @@ fn nothing_is_asked_without_a_terminal() {
         "nobody",
     ]);
     join.env_remove("DIALTONE_PASSWORD").stdin(Stdio::null());
-    let ended = common::Running::new(&mut join).wait();
+    let ended = Running::new(&mut join).wait();
     assert_eq!(ended.code(), 2);
     assert!(ended.err.contains("DIALTONE_PASSWORD"), "{}", ended.err);
 }

@@ -2,10 +2,13 @@
 
 use std::collections::BTreeSet;
 use std::io::{self, BufRead, IsTerminal, Read};
+use std::pin::pin;
 
+use async_channel::Receiver;
 use dialtone_protocol::client::{Client, Event, SendError};
 use dialtone_protocol::ids::{ChannelId, ClientId};
 use dialtone_protocol::runtime::Runtime;
+use futures_util::future::{Either, select};
 
 use super::session::Session;
 use super::{Context, output};
@@ -65,8 +68,7 @@ async fn send<R: Runtime>(
         Texts::One(text) => way.queue(session, text).await?,
         Texts::Lines => {
             let lines = read_lines();
-            while let Ok(line) = lines.recv().await {
-                let line = line.map_err(|error| unreadable(&error))?;
+            while let Some(line) = way.next_line(session, &lines).await? {
                 if !line.trim().is_empty() {
                     way.queue(session, line).await?;
                 }
@@ -122,8 +124,29 @@ impl Way {
         }
     }
 
+    /// Waits for a line as long as the session goes on. `None` after the last one.
+    async fn next_line<R: Runtime>(
+        &mut self,
+        session: &mut Session<R>,
+        lines: &Receiver<io::Result<String>>,
+    ) -> Result<Option<String>, Failure> {
+        loop {
+            match select(pin!(lines.recv()), pin!(session.next_event(None))).await {
+                Either::Left((line, _)) => {
+                    return line.ok().transpose().map_err(|error| unreadable(&error));
+                }
+                Either::Right((event, _)) => self.note(event?),
+            }
+        }
+    }
+
     async fn take_in<R: Runtime>(&mut self, session: &mut Session<R>) -> Result<(), Failure> {
-        match session.next_event(None).await? {
+        self.note(session.next_event(None).await?);
+        Ok(())
+    }
+
+    fn note(&mut self, event: Option<Event>) {
+        match event {
             Some(Event::Acked { client_id, .. }) => {
                 self.sent.remove(&client_id);
             }
@@ -132,7 +155,6 @@ impl Way {
             }) if self.sent.remove(&client_id) => self.failed = Some(reason.to_string()),
             _ => {}
         }
-        Ok(())
     }
 }
 
@@ -145,7 +167,7 @@ fn read_all() -> Result<String, Failure> {
 }
 
 /// Reads standard input on a thread of its own, since a read may block for ever.
-fn read_lines() -> async_channel::Receiver<io::Result<String>> {
+fn read_lines() -> Receiver<io::Result<String>> {
     let (sender, lines) = async_channel::bounded(IN_FLIGHT);
     std::thread::spawn(move || {
         for line in io::stdin().lock().lines() {

@@ -3,7 +3,6 @@
 use std::pin::pin;
 use std::time::Duration;
 
-use async_channel::Receiver;
 use dialtone_protocol::client::{ChannelView, Client, ConnectionState, Event, Standing, Warning};
 use dialtone_protocol::runtime::Runtime;
 use dialtone_protocol::time::Instant;
@@ -34,7 +33,7 @@ pub(super) struct Session<R: Runtime> {
     give_up_at: Option<Instant>,
     /// Whether the last attempt before giving up was asked for.
     last_try: bool,
-    asked_to_end: Receiver<()>,
+    wish_to_end: interrupt::Wish,
     trouble: Option<LinkError>,
     refused: Option<Warning>,
 }
@@ -60,7 +59,7 @@ impl<R: Runtime> Session<R> {
             patient: false,
             give_up_at: Some(context.runtime.now() + context.timeout),
             last_try: false,
-            asked_to_end: interrupt::watch(),
+            wish_to_end: interrupt::watch(),
             trouble: None,
             refused: None,
         }
@@ -124,13 +123,8 @@ impl<R: Runtime> Session<R> {
 
     /// The next report, or an error when the account or the user ends it all.
     async fn next_report(&self) -> Result<Report, Failure> {
-        let asked_to_end = async {
-            // Closed means that nobody watches.
-            if self.asked_to_end.recv().await.is_err() {
-                std::future::pending::<()>().await;
-            }
-        };
-        match select(pin!(self.account.reports().recv()), pin!(asked_to_end)).await {
+        let report = self.account.reports().recv();
+        match select(pin!(report), pin!(self.wish_to_end.comes())).await {
             Either::Left((report, _)) => report.map_err(|_| ended()),
             Either::Right(((), _)) => Err(Failure::new(Exit::Failed, "interrupted")),
         }

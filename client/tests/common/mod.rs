@@ -255,6 +255,11 @@ impl Running {
         }
     }
 
+    /// Gives it a line to read, if it was started with a pipe to its standard input.
+    pub fn read_line(&mut self, line: &str) {
+        writeln!(self.process.stdin.as_mut().unwrap(), "{line}").unwrap();
+    }
+
     /// Sends it a signal, such as `TERM`.
     pub fn signal(&self, name: &str) {
         signal(&self.process.id().to_string(), name);
