@@ -5,6 +5,7 @@ use std::fmt;
 use dialtone_protocol::client::{IntentError, Refusal, SendError};
 
 use crate::account::OpenError;
+use crate::harmless::harmless;
 use crate::home::HomeError;
 use crate::keystore_file::KeystoreFileError;
 
@@ -62,11 +63,12 @@ impl Failure {
     }
 }
 
+/// A line each. Names of others and words of a server may stand in them, and are made harmless for a terminal here.
 impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.what)?;
+        f.write_str(&harmless(&self.what))?;
         match &self.next {
-            Some(next) => write!(f, "\n{next}"),
+            Some(next) => write!(f, "\n{}", harmless(next)),
             None => Ok(()),
         }
     }
@@ -167,3 +169,26 @@ impl From<Refusal> for Failure {
 }
 
 const RESTORE_BACKUP: &str = "Nothing was changed. Put the account's folder back from a backup, or move it away and join anew.";
+
+#[cfg(test)]
+mod tests {
+    use dialtone_protocol::client::LinkFailure;
+
+    use super::*;
+    use crate::link::LinkError;
+
+    /// Spec 10.26.
+    #[test]
+    fn a_failure_says_nothing_of_a_server_to_the_terminal_itself() {
+        let reason = "the server closed it: bye\n\x1b[2J\u{9b}2J\u{202e}";
+        let failure = Failure::new(Exit::Unreachable, LinkError::new(LinkFailure::Lost, reason))
+            .or("Try again.\x07");
+        let told = failure.to_string();
+        let lines: Vec<_> = told.lines().collect();
+        assert!(
+            lines[0].ends_with("bye\u{23ce}\u{fffd}[2J\u{fffd}2J\u{fffd}"),
+            "{told:?}"
+        );
+        assert_eq!(lines[1..], ["Try again.\u{fffd}"]);
+    }
+}

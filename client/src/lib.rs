@@ -7,6 +7,7 @@
 pub mod account;
 pub mod cli;
 pub mod exit;
+mod harmless;
 pub mod headless;
 pub mod home;
 mod invites;

@@ -9,6 +9,7 @@ use super::session::{self, APPEARS_WITHIN, Session};
 use super::{Context, members, output};
 use crate::cli::ChannelsAction;
 use crate::exit::{Exit, Failure};
+use crate::harmless::harmless;
 
 /// Does what was asked for, and prints the channels that it is about.
 pub(super) async fn run<R: Runtime>(
@@ -146,7 +147,7 @@ fn print(channel: &ChannelView, json: bool) -> Result<(), Failure> {
     }
     let name = match (line.name, line.original) {
         (_, true) => "(not verifiable)".to_owned(),
-        (Some(name), false) => format!("#{}", output::harmless(name)),
+        (Some(name), false) => format!("#{}", harmless(name)),
         (None, false) => "(no name yet)".to_owned(),
     };
     output::line(&format!(

@@ -9,6 +9,7 @@ use super::session::Session;
 use super::{Context, channels, output};
 use crate::cli::InviteAction;
 use crate::exit::{Exit, Failure};
+use crate::harmless::harmless;
 use crate::invites;
 
 /// Does what was asked for. Without an action: prints the new link, alone.
@@ -97,9 +98,7 @@ fn print(invite: &InviteView, json: bool) -> Result<(), Failure> {
     if json {
         return output::object(&line);
     }
-    let by = line
-        .by_name
-        .map_or_else(|| line.by.clone(), output::harmless);
+    let by = line.by_name.map_or_else(|| line.by.clone(), harmless);
     let (id, left, expires) = (&line.id, line.uses_left, &line.expires);
     output::line(&format!("{id}\tby {by}\t{left} left\tuntil {expires}"))
 }

@@ -9,6 +9,7 @@ use super::session::{APPEARS_WITHIN, Session};
 use super::{Context, channels, output};
 use crate::cli::MembersAction;
 use crate::exit::{Exit, Failure};
+use crate::harmless::harmless;
 
 /// Does what was asked for, and prints the members that it is about.
 pub(super) async fn run<R: Runtime>(
@@ -94,7 +95,6 @@ fn only<'a>(
     mut matching: impl Iterator<Item = &'a MemberView>,
     wanted: &str,
 ) -> Result<UserId, Failure> {
-    let wanted = output::harmless(wanted);
     match (matching.next(), matching.next()) {
         (Some(member), None) => Ok(member.user),
         (None, _) => Err(Failure::new(
@@ -144,8 +144,8 @@ fn print(member: &MemberView, json: bool) -> Result<(), Failure> {
         return output::object(&line);
     }
     let name = match (line.name, line.says) {
-        (Some(name), _) => output::harmless(name),
-        (None, Some(says)) => format!("says \"{}\"", output::harmless(says)),
+        (Some(name), _) => harmless(name),
+        (None, Some(says)) => format!("says \"{}\"", harmless(says)),
         (None, None) => format!("({})", line.user),
     };
     let presence = if line.online { "online" } else { "offline" };

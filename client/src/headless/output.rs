@@ -7,6 +7,7 @@ use serde::Serialize;
 
 use crate::cli::Cli;
 use crate::exit::{Exit, Failure};
+use crate::harmless::{harmless, is_harmful};
 
 /// Prints one line of a result.
 pub(super) fn line(text: &str) -> Result<(), Failure> {
@@ -18,25 +19,27 @@ pub(super) fn line(text: &str) -> Result<(), Failure> {
 
 /// Prints one object of a result, on one line.
 pub(super) fn object(value: &impl Serialize) -> Result<(), Failure> {
-    let text = serde_json::to_string(value).map_err(|error| Failure::new(Exit::Failed, error))?;
+    let text = json(value).map_err(|error| Failure::new(Exit::Failed, error))?;
     line(&text)
 }
 
-/// Says something that is no result.
-pub(super) fn note(text: &str) {
-    // When nobody reads standard error there is nobody to tell.
-    let _ = writeln!(io::stderr().lock(), "{text}");
+/// JSON that is harmless on a terminal. What is harmful stands inside of strings, and can be escaped there.
+fn json(value: &impl Serialize) -> serde_json::Result<String> {
+    let mut json = String::new();
+    for char in serde_json::to_string(value)?.chars() {
+        if is_harmful(char) {
+            json.push_str(&format!("\\u{:04x}", u32::from(char)));
+        } else {
+            json.push(char);
+        }
+    }
+    Ok(json)
 }
 
-/// A text of others, as far as it is safe to show on a terminal: without control characters, on one line.
-pub(super) fn harmless(text: &str) -> String {
-    let shown = |char: char| match char {
-        '\n' => '\u{23ce}',
-        '\t' => ' ',
-        char if char.is_control() || is_reordering(char) => '\u{fffd}',
-        char => char,
-    };
-    text.chars().map(shown).collect()
+/// Says something that is no result, on one line.
+pub(super) fn note(text: &str) {
+    // When nobody reads standard error there is nobody to tell.
+    let _ = writeln!(io::stderr().lock(), "{}", harmless(text));
 }
 
 /// Prints a script that completes the command line.
@@ -55,11 +58,6 @@ pub(super) fn man() -> Result<(), Failure> {
         .map_err(broken)
 }
 
-/// Characters that change the order in which others are shown.
-const fn is_reordering(char: char) -> bool {
-    matches!(char, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{200e}' | '\u{200f}')
-}
-
 #[expect(clippy::needless_pass_by_value, reason = "it is given to map_err")]
 fn broken(error: io::Error) -> Failure {
     if error.kind() == io::ErrorKind::BrokenPipe {
@@ -73,14 +71,28 @@ fn broken(error: io::Error) -> Failure {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
+    /// Spec 10.26.
     #[test]
-    fn what_others_wrote_cannot_drive_the_terminal() {
+    fn an_object_cannot_drive_the_terminal_either() {
         assert_eq!(
-            harmless("a\x1b[31mred\u{9b}2J\r\n\u{202e}b"),
-            "a\u{fffd}[31mred\u{fffd}2J\u{fffd}\u{23ce}\u{fffd}b"
+            json(&"\u{1b}[31m\u{7f}\u{9b}2J\u{202e}\u{61c}grüße 👩‍👩‍👧").unwrap(),
+            r#""\u001b[31m\u007f\u009b2J\u202e\u061cgrüße 👩‍👩‍👧""#
         );
-        assert_eq!(harmless("grüße 👩‍👩‍👧 日本"), "grüße 👩‍👩‍👧 日本");
+    }
+
+    /// Texts that are full of what drives a terminal.
+    const HARMFUL: &str = "[\u{0}-\u{a0}\u{61c}\u{200c}-\u{2070}]{0,32}";
+
+    proptest! {
+        #[test]
+        fn an_object_keeps_its_value_and_is_harmless(text in HARMFUL) {
+            let json = json(&[&text]).unwrap();
+            prop_assert_eq!(&harmless(&json), &json);
+            prop_assert_eq!(serde_json::from_str::<[String; 1]>(&json).unwrap(), [text]);
+        }
     }
 }

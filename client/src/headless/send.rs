@@ -118,7 +118,7 @@ impl Way {
         match self.failed.take() {
             Some(reason) => Err(Failure::new(
                 Exit::Refused,
-                format_args!("a message was not sent: {}", output::harmless(&reason)),
+                format_args!("a message was not sent: {reason}"),
             )),
             None => Ok(()),
         }

@@ -197,7 +197,7 @@ impl<R: Runtime> Session<R> {
         found.ok_or_else(|| {
             Failure::new(
                 Exit::Failed,
-                format_args!("there is no channel called {}", output::harmless(wanted)),
+                format_args!("there is no channel called {wanted}"),
             )
             .or("List them with: dialtone channels")
         })
@@ -223,10 +223,7 @@ impl<R: Runtime> Session<R> {
     fn note(&mut self, event: &Event) -> Result<(), Failure> {
         match event {
             Event::Warning(warning) => {
-                output::note(&format!(
-                    "dialtone: {}",
-                    output::harmless(&warning.to_string())
-                ));
+                output::note(&format!("dialtone: {warning}"));
                 self.refused = Some(warning.clone());
             }
             Event::StateChanged(state) => match state {

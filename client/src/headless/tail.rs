@@ -13,6 +13,7 @@ use serde::Serialize;
 use super::session::{self, APPEARS_WITHIN, Session};
 use super::{Context, output};
 use crate::exit::Failure;
+use crate::harmless::harmless;
 
 /// How long a message whose key is missing holds up those after it. Then it is printed as what it is.
 const KEY_WITHIN: Duration = Duration::from_secs(60);
@@ -300,14 +301,10 @@ impl Line {
         let known = self.sender_name.as_ref().or(self.sender.as_ref());
         let sender = known.unwrap_or(&self.device);
         let what = match (&self.body, &self.unreadable) {
-            (Some(body), _) => output::harmless(body),
-            (None, Some(reason)) => format!("<{}>", output::harmless(reason)),
+            (Some(body), _) => harmless(body),
+            (None, Some(reason)) => format!("<{}>", harmless(reason)),
             (None, None) => String::new(),
         };
-        output::line(&format!(
-            "{}  {}: {what}",
-            self.sent_at,
-            output::harmless(sender)
-        ))
+        output::line(&format!("{}  {}: {what}", self.sent_at, harmless(sender)))
     }
 }

@@ -189,3 +189,14 @@ fn what_runs_can_be_given_up() {
     );
     assert_eq!(welcome.busy, None);
 }
+
+#[test]
+fn what_a_server_said_is_cleaned_before_it_is_shown() {
+    let mut welcome = filled();
+    welcome.handle_key(FormMsg::Submit);
+    let text = "the server closed it: \u{1b}[2Jbye\u{202e}";
+    welcome.handle_account(Update::Progress(text.to_owned()));
+    assert_eq!(welcome.busy.as_deref(), Some("the server closed it: bye"));
+    welcome.handle_account(Update::EntryRefused(text.to_owned()));
+    assert_eq!(welcome.error.as_deref(), Some("the server closed it: bye"));
+}

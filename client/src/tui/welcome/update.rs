@@ -6,6 +6,7 @@ use super::{Field, Mode, Welcome};
 use crate::tui::editor::Edit;
 use crate::tui::msg::{Effect, FormMsg};
 use crate::tui::port::{Request, Update};
+use crate::tui::text::sanitize_line;
 
 /// The shortest password and passphrase, in characters.
 const MIN_SECRET: usize = 8;
@@ -52,15 +53,17 @@ impl Welcome {
         Vec::new()
     }
 
-    /// Takes in news of the account.
+    /// Takes in news of the account. Words of a server may stand in them.
     pub fn handle_account(&mut self, update: Update) {
         match update {
             Update::Accounts(accounts) => self.accounts = accounts,
-            Update::Progress(text) if self.busy.is_some() => self.busy = Some(text),
+            Update::Progress(text) if self.busy.is_some() => {
+                self.busy = Some(sanitize_line(&text));
+            }
             Update::EntryRefused(reason) => {
                 self.busy = None;
                 self.consent = None;
-                self.error = Some(reason);
+                self.error = Some(sanitize_line(&reason));
             }
             Update::ConsentNeeded(server) => {
                 self.busy = None;
