@@ -10,6 +10,7 @@ mod postgres;
 
 use std::num::NonZero;
 use std::sync::Arc;
+use std::time::Duration;
 
 use dialtone_protocol::hub::memory::MemoryStore;
 use dialtone_protocol::hub::store::{Answer, Op, StoreError};
@@ -182,6 +183,21 @@ fn one_server_writes_to_a_database_of_postgres() {
         second.close().await;
         first.write(vec![start()]).await.remove(0).unwrap();
         first.close().await;
+    })
+    .unwrap();
+}
+
+/// Spec 6.15: the lock of a server that vanished goes soon, so that another one can take over.
+#[cfg(target_os = "linux")]
+#[test]
+fn postgres_soon_asks_whether_the_server_is_still_there() {
+    let postgres = Postgres::start();
+    let database = Database::Postgres(postgres.create("watched"));
+    Smol::run(ONE, |_| async {
+        let store = open(&database, None, Sharing::Alone).await.unwrap();
+        let idle = postgres.keepalive_in();
+        assert!(idle <= Duration::from_secs(10), "{idle:?}");
+        store.close().await;
     })
     .unwrap();
 }

@@ -1,9 +1,10 @@
 //! PostgreSQL, by `DIALTONE_DB_URL`.
 
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::pin::pin;
 use std::time::Duration;
 
+use async_channel::Sender;
+use futures_util::future::{Either, select};
 use sqlx::pool::PoolConnection;
 use sqlx::postgres::{PgConnectOptions, PgConnection, PgPool, PgPoolOptions};
 use sqlx::{AssertSqlSafe, Transaction};
@@ -16,6 +17,9 @@ use super::{OpenError, Sharing};
 /// How long a query waits for a connection before the store counts as unavailable.
 const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(5);
 
+/// The same for the connection that writes: on a slow machine it takes some time besides waiting for its lock.
+const WRITER_TIMEOUT: Duration = Duration::from_secs(15);
+
 /// Connections that read. Each costs the database a process.
 const READERS: u32 = 8;
 
@@ -27,6 +31,14 @@ const SERVER_LOCK: i64 = SCHEMA_LOCK + 1;
 
 /// How long a server that starts waits for another one that is just ending.
 const LOCK_WAIT: &str = "SET lock_timeout = '3s'";
+
+/// PostgreSQL asks after a client that was silent for 10 s, and ends its session, and with it the lock, when three
+/// questions 5 s apart have no answer. By itself it would let two hours pass.
+const KEEPALIVE: [(&str, &str); 3] = [
+    ("tcp_keepalives_idle", "10"),
+    ("tcp_keepalives_interval", "5"),
+    ("tcp_keepalives_count", "3"),
+];
 
 /// What PostgreSQL says when a lock was not to be had in time.
 const LOCK_NOT_AVAILABLE: &str = "55P03";
@@ -51,19 +63,21 @@ impl Postgres {
         let options = options
             .application_name("dialtone-server")
             // An ack promises that the message survives a loss of power, whatever the database's default is.
-            .options([("synchronous_commit", "on")]);
+            .options([("synchronous_commit", "on")])
+            .options(KEEPALIVE);
         let writer = PgPoolOptions::new()
             .max_connections(1)
-            .acquire_timeout(ACQUIRE_TIMEOUT);
-        let served = Arc::new(AtomicBool::new(false));
+            .acquire_timeout(WRITER_TIMEOUT);
+        let (refuse, refused) = async_channel::bounded(1);
         let writer = match sharing {
-            Sharing::Alone => hold_lock(writer, Arc::clone(&served)),
+            Sharing::Alone => hold_lock(writer, refuse.clone()),
             Sharing::Beside => writer,
         };
-        let writer = match writer.connect_with(options.clone()).await {
-            Ok(writer) => writer,
-            Err(_) if served.load(Ordering::Relaxed) => return Err(OpenError::Served),
-            Err(error) => return Err(SqlError::from(error).into()),
+        let writer = writer.connect_with(options.clone());
+        // The pool would try again for as long as it may.
+        let writer = match select(pin!(writer), pin!(refused.recv())).await {
+            Either::Left((writer, _)) => writer.map_err(SqlError::from)?,
+            Either::Right(_) => return Err(OpenError::Served),
         };
         let readers = PgPoolOptions::new()
             .max_connections(READERS)
@@ -75,15 +89,15 @@ impl Postgres {
 
 /// Lets the connection that writes hold a lock for as long as it lives: a second server would number messages anew.
 /// After the database was lost it is taken again, or nothing is written any more.
-fn hold_lock(writer: PgPoolOptions, served: Arc<AtomicBool>) -> PgPoolOptions {
+fn hold_lock(writer: PgPoolOptions, refuse: Sender<()>) -> PgPoolOptions {
     writer
         .idle_timeout(None)
         .max_lifetime(None)
-        .after_connect(move |connection, _| Box::pin(lock(connection, Arc::clone(&served))))
+        .after_connect(move |connection, _| Box::pin(lock(connection, refuse.clone())))
 }
 
-/// Takes the lock. Says in `served` whether another server has it.
-async fn lock(connection: &mut PgConnection, served: Arc<AtomicBool>) -> Result<(), sqlx::Error> {
+/// Takes the lock. Says so to `refuse` when another server has it.
+async fn lock(connection: &mut PgConnection, refuse: Sender<()>) -> Result<(), sqlx::Error> {
     sqlx::query(LOCK_WAIT).execute(&mut *connection).await?;
     let locked = sqlx::query("SELECT pg_advisory_lock($1)")
         .bind(SERVER_LOCK)
@@ -93,8 +107,10 @@ async fn lock(connection: &mut PgConnection, served: Arc<AtomicBool>) -> Result<
         Err(sqlx::Error::Database(error)) => error.code(),
         _ => None,
     };
-    let refused = code.as_deref() == Some(LOCK_NOT_AVAILABLE);
-    served.store(refused, Ordering::Relaxed);
+    if code.as_deref() == Some(LOCK_NOT_AVAILABLE) {
+        // Once the store is open nobody listens any more.
+        let _ = refuse.try_send(());
+    }
     locked?;
     sqlx::query("RESET lock_timeout")
         .execute(&mut *connection)

@@ -72,6 +72,35 @@ impl Postgres {
         }
     }
 
+    /// When the kernel next asks whether a client that is silent is still there.
+    pub(crate) fn keepalive_in(&self) -> Duration {
+        let start = Instant::now();
+        loop {
+            if let Some(timer) = self.keepalive_timer() {
+                return timer;
+            }
+            // Until the last answer is confirmed the kernel waits for that instead.
+            assert!(start.elapsed() < Duration::from_secs(60), "it asks");
+            thread::sleep(Duration::from_millis(10));
+        }
+    }
+
+    fn keepalive_timer(&self) -> Option<Duration> {
+        let port = format!(":{:04X}", self.port);
+        let connections = fs::read_to_string("/proc/net/tcp").unwrap();
+        let mut timers = connections.lines().filter_map(|line| {
+            let fields: Vec<_> = line.split_whitespace().collect();
+            let (local, state, timer) = (fields.get(1)?, *fields.get(3)?, fields.get(5)?);
+            // Established, with the second kind of timer; its time is in hundredths of a second.
+            let hundredths = timer.strip_prefix("02:").filter(|_| state == "01")?;
+            let hundredths = u64::from_str_radix(hundredths, 16).ok()?;
+            local
+                .ends_with(&port)
+                .then(|| Duration::from_millis(10 * hundredths))
+        });
+        timers.next()
+    }
+
     pub(crate) fn psql(&self, sql: &str) -> bool {
         let status = Command::new(program("psql"))
             .args([&self.url(), "-c", sql])
