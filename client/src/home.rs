@@ -121,6 +121,7 @@ impl Home {
     ///
     /// When the file cannot be written.
     pub fn prefer(&self, account: &AccountDir) -> Result<(), HomeError> {
+        let _held = self.lock()?;
         let file = self.preferred_file();
         private::write_atomically(&file, account.name().as_bytes())
             .map_err(|error| HomeError::io(&file, &error))
@@ -139,6 +140,7 @@ impl Home {
     ///
     /// When the file cannot be written.
     pub fn allow_insecure(&self, server: &ServerUrl) -> Result<(), HomeError> {
+        let _held = self.lock()?;
         if self.allows_insecure(server) {
             return Ok(());
         }
@@ -148,6 +150,16 @@ impl Home {
         text.push('\n');
         private::write_atomically(&file, text.as_bytes())
             .map_err(|error| HomeError::io(&file, &error))
+    }
+
+    /// Waits until no other process changes the files of the home itself, and keeps others from it while the answer
+    /// lives. Nobody holds it for longer than a write takes.
+    fn lock(&self) -> Result<File, HomeError> {
+        let path = self.root.join("lock");
+        let fail = |error: io::Error| HomeError::io(&path, &error);
+        let file = private::open_or_create(&path).map_err(fail)?;
+        file.lock().map_err(fail)?;
+        Ok(file)
     }
 
     fn names(&self) -> Result<Vec<String>, HomeError> {

@@ -46,7 +46,8 @@ pub fn open_or_create(path: &Path) -> io::Result<File> {
     options.open(path)
 }
 
-/// Replaces a file by one with these bytes. After a crash at any moment the file is the old one or the new one.
+/// Replaces a file by one with these bytes. After a crash at any moment the file is the old one or the new one. Who
+/// calls it holds the lock of the account or the home that the file belongs to: two at once would write one new file.
 ///
 /// # Errors
 ///

@@ -118,3 +118,31 @@ fn consent_to_plain_http_is_remembered_for_one_server() {
     assert!(home.allows_insecure(&here));
     assert!(!home.allows_insecure(&server("http://chat.example:8081")));
 }
+
+/// Spec 10.4. Every thread opens the files by itself, as another process does.
+#[test]
+fn what_is_remembered_at_the_same_time_is_all_remembered() {
+    let (_dir, home) = home();
+    let account = make(&home, "https://a.example", "alice");
+    let servers: Vec<_> = (1..=32)
+        .map(|port| server(&format!("http://chat.example:{port}")))
+        .collect();
+    let remember = &|servers: &[ServerUrl]| {
+        for server in servers {
+            home.allow_insecure(server).unwrap();
+            home.prefer(&account).unwrap();
+        }
+    };
+    std::thread::scope(|scope| {
+        for some in servers.chunks(4) {
+            scope.spawn(move || remember(some));
+        }
+    });
+    assert!(servers.iter().all(|server| home.allows_insecure(server)));
+    let mut files: Vec<_> = fs::read_dir(home.path())
+        .unwrap()
+        .map(|entry| entry.unwrap().file_name())
+        .collect();
+    files.sort();
+    assert_eq!(files, ["accounts", "insecure-http", "lock", "preferred"]);
+}
