@@ -15,6 +15,7 @@ mod server;
 
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
+use std::thread;
 use std::time::Duration;
 
 use serde_json::{Value, json};
@@ -40,6 +41,7 @@ fn refusals(runtime: &str) {
     let user = User::register(server.address, "alice", &server.invite_token());
     heads(server.address);
     bodies(server.address, &user);
+    hoarded_bodies(server.address);
     pipelines(server.address);
     upgrades(server.address, &user);
     frames(&user);
@@ -96,6 +98,39 @@ fn bodies(at: SocketAddr, user: &User) {
         b"POST /auth/login HTTP/1.1\r\nHost: x\r\nContent-Length: 50\r\n\r\n{}",
     );
     assert!(early.is_empty() || parse(&early).status == 400, "{early}");
+}
+
+/// Spec 5.42: who sends bodies that never end, of whatever size, keeps nobody else from being served.
+fn hoarded_bodies(at: SocketAddr) {
+    const HOARDED: usize = 128 << 20;
+    let long_login = " ".repeat(1000);
+    for (target, size, houses) in [
+        ("/sigchain", 8 << 20, 1),
+        ("/sigchain", 8 << 20, 16),
+        ("/auth/login", 1 << 20, 1),
+    ] {
+        let hoard = |nth| {
+            let head = format!(
+                "POST {target} HTTP/1.1\r\nHost: x\r\nX-Forwarded-For: 10.0.0.{}\r\n\
+                 Content-Length: {size}\r\n\r\n",
+                nth % houses
+            );
+            let mut stream = TcpStream::connect(at).unwrap();
+            stream.write_all(head.as_bytes()).unwrap();
+            // The server may refuse it midway.
+            let _refused = stream.write_all(&vec![b' '; size - 1]);
+            stream
+        };
+        let hoarded: Vec<_> = (0..HOARDED / size).map(hoard).collect();
+        for _ in 0..10 {
+            let from = [("X-Forwarded-For", "192.0.2.1")];
+            let login = request(at, "POST", "/auth/login", &from, &long_login);
+            assert_eq!(login.status, 400, "{target} from {houses}: {}", login.body);
+            // The server may still be reading what was sent.
+            thread::sleep(Duration::from_millis(50));
+        }
+        drop(hoarded);
+    }
 }
 
 /// Sends bytes and then nothing more.

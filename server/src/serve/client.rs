@@ -1,9 +1,17 @@
 //! Where a request comes from.
 
-use std::net::{IpAddr, SocketAddr};
+use std::net::{IpAddr, Ipv6Addr, SocketAddr};
+
+use hyper::HeaderMap;
 
 /// The header in which a proxy says for whom it asks.
 pub(super) const FORWARDED_FOR: &str = "x-forwarded-for";
+
+/// The address of who sent a request with these headers.
+pub(super) fn of(peer: SocketAddr, headers: &HeaderMap) -> IpAddr {
+    let forwarded_for = headers.get_all(FORWARDED_FOR).iter().next_back();
+    address(peer, forwarded_for.and_then(|value| value.to_str().ok()))
+}
 
 /// The address of who asks. Only a proxy on this very machine is believed, and of its list only the last address,
 /// which is the one that it added.
@@ -15,6 +23,17 @@ pub(super) fn address(peer: SocketAddr, forwarded_for: Option<&str>) -> IpAddr {
     let last = forwarded_for.and_then(|list| list.rsplit(',').next());
     let told = last.and_then(|it| it.trim().parse::<IpAddr>().ok());
     told.map_or(peer, |told| told.to_canonical())
+}
+
+/// One house has a /64 of IPv6: its addresses count as one, as they do for the hub.
+pub(super) const fn neighbourhood(address: IpAddr) -> IpAddr {
+    match address {
+        IpAddr::V4(_) => address,
+        IpAddr::V6(address) => {
+            let network = address.to_bits() >> 64 << 64;
+            IpAddr::V6(Ipv6Addr::from_bits(network))
+        }
+    }
 }
 
 #[cfg(test)]
@@ -30,5 +49,12 @@ mod tests {
         assert_eq!(from("127.0.0.1:1", Some("unknown")), "127.0.0.1");
         assert_eq!(from("192.0.2.9:1", Some("127.0.0.1")), "192.0.2.9");
         assert_eq!(from("[::ffff:192.0.2.9]:1", None), "192.0.2.9");
+    }
+
+    #[test]
+    fn a_house_is_one_neighbour_however_many_addresses_it_has() {
+        let of = |address: &str| neighbourhood(address.parse().unwrap()).to_string();
+        assert_eq!(of("2001:db8:1:2:3:4:5:6"), "2001:db8:1:2::");
+        assert_eq!(of("192.0.2.7"), "192.0.2.7");
     }
 }

@@ -10,7 +10,7 @@ use http_types::Url;
 use hyper::body::{Bytes, Incoming};
 use hyper::header::{CONNECTION, CONTENT_TYPE, HeaderValue, TRANSFER_ENCODING};
 
-use super::{Gate, body, upgrade};
+use super::{Gate, body, client, upgrade};
 
 /// Serves one request.
 pub(super) async fn serve<R: Runtime>(
@@ -66,7 +66,7 @@ async fn route<R: Runtime>(
         .map_or("/", |target| target.as_str());
     let url = Url::parse(&format!("http://server{target}")).map_err(|_| bad())?;
     let limit = known.map_or(0, |route| route.max_body());
-    let mut share = gate.bodies.share();
+    let mut share = gate.bodies.share(&body, client::of(peer, &head.headers));
     let body = body::collect(&gate.runtime, body, limit, &mut share).await?;
     let mut asked = http_types::Request::new(method, url);
     for (name, value) in &head.headers {

@@ -56,9 +56,7 @@ pub(super) async fn serve<R: Runtime>(
         },
     };
     let auth = header("authorization");
-    let forwarded_for = headers.get_all(client::FORWARDED_FOR).iter().next_back();
-    let forwarded_for = forwarded_for.and_then(|value| value.to_str().ok());
-    let from = Some(client::address(peer, forwarded_for));
+    let from = Some(client::of(peer, headers));
     let session = match gate.hub.ask(call, auth, None, from).await {
         Some(Reply::Accept(session)) => session,
         Some(Reply::Respond(response)) => return http::respond(response),
