@@ -6,7 +6,19 @@ cd "$(dirname "$0")/.."
 
 state=${DIALTONE_RUN_DIR:-$PWD/.run}
 listen=${DIALTONE_LISTEN_ADDR:-127.0.0.1:8080}
-mkdir -p "$state"
+# The founding link will stand there: it is for nobody else on this machine.
+(umask 077 && mkdir -p "$state")
+chmod 700 "$state"
+
+# Seconds that a server may take to start. A slow machine needs some; a fast one goes on as soon as it answers.
+patience=60
+
+# Who listens at every address is reached here; `:8080` is how the original says that.
+case $listen in
+:* | 0.0.0.0:* | '[::]:'*) reached=127.0.0.1:${listen##*:} ;;
+*) reached=$listen ;;
+esac
+is_healthy() { curl -fsS --noproxy '*' --max-time 5 "http://$reached/health" >/dev/null 2>&1; }
 
 echo "building (the first time takes some minutes)" >&2
 cargo build --locked -p dialtone-server -p dialtone-client
@@ -14,7 +26,7 @@ bin=${CARGO_TARGET_DIR:-target}/debug
 server=$bin/dialtone-server
 client=$bin/dialtone
 
-if curl -fsS "http://$listen/health" >/dev/null 2>&1; then
+if is_healthy; then
     echo "run: something already listens on $listen: end it, or choose another address with DIALTONE_LISTEN_ADDR" >&2
     exit 1
 fi
@@ -22,9 +34,13 @@ fi
 "$server" --data-dir "$state/server" --listen "$listen" >"$state/server.out" 2>"$state/server.log" &
 pid=$!
 trap 'kill "$pid" 2>/dev/null || true; wait "$pid" 2>/dev/null || true' EXIT
-for _ in $(seq 100); do
-    curl -fsS "http://$listen/health" >/dev/null 2>&1 && break
-    kill -0 "$pid" 2>/dev/null || { echo "run: the server did not start:" >&2; tail -n 20 "$state/server.log" >&2; exit 1; }
+give_up=$((SECONDS + patience))
+until is_healthy; do
+    if ! kill -0 "$pid" 2>/dev/null || ((SECONDS >= give_up)); then
+        echo "run: the server did not start:" >&2
+        tail -n 20 "$state/server.log" >&2
+        exit 1
+    fi
     sleep 0.1
 done
 
