@@ -15,7 +15,7 @@ use super::intent::Wish;
 use super::io::{HttpAnswer, LinkFailure};
 use super::views::PendingView;
 use crate::crypto::direct::{open_from_device, seal_to_device};
-use crate::crypto::envelope;
+use crate::crypto::envelope::{self, EnvelopeError};
 use crate::crypto::safety::safety_number;
 use crate::ids::{DeviceId, EntryHash, RecipientId, UserId};
 use crate::limits;
@@ -88,6 +88,14 @@ impl Client {
                     for record in records {
                         self.keys.hold(record, self.log.chain());
                     }
+                }
+                // It came with entries that the server took since: they are read first, and then this page again.
+                Err(EnvelopeError::NotInLog { .. })
+                    if self.invite_awaits != Some(chain.next_index()) =>
+                {
+                    self.invite_awaits = Some(chain.next_index());
+                    self.chores.want(Chore::Log);
+                    return;
                 }
                 Err(reason) => self.out.warn(Warning::BadEnvelope {
                     poster: envelope.poster,

@@ -153,6 +153,8 @@ pub struct Client {
     envelope_cursor: u64,
     /// How far the envelopes of the invite were read.
     invite_cursor: u64,
+    /// How long the log was when an envelope of the invite named an epoch beyond it.
+    invite_awaits: Option<u64>,
     /// Envelopes that are to be posted.
     parcels: Vec<SealedEnvelope>,
     /// Envelopes of a post that the server did not take yet.
@@ -259,6 +261,7 @@ impl Client {
             cursors: Cursors::default(),
             envelope_cursor: 0,
             invite_cursor: 0,
+            invite_awaits: None,
             parcels: Vec::new(),
             posting: Vec::new(),
             fetched: false,

@@ -59,3 +59,34 @@ fn a_message_that_came_before_the_log_of_a_new_connection_waits_for_it() {
     net.wait(5);
     assert_read(&net, bob, "signed at the newest head");
 }
+
+// spec 9.13
+#[test]
+fn a_key_that_was_made_while_somebody_joins_waits_for_the_log() {
+    let (mut net, alice, _) = two();
+    let general = net.channel(alice, "general");
+    let (link, other) = (net.invite(alice), net.invite(alice));
+    let carol = net.add("carol", &link);
+    net.holds = Some((carol, is_log));
+    net.connect(carol);
+    assert!(!net.held.is_empty());
+    // Everybody's key is replaced, and Carol's invite gets the new one. What says so on her socket is slow.
+    net.deaf = Some(carol);
+    let now = net.now;
+    let invites = net.view(alice).invites();
+    let other = invites
+        .iter()
+        .find(|it| other.ends_with(&it.id.to_string()))
+        .unwrap()
+        .id;
+    net.client(alice).revoke_invite(other, now).unwrap();
+    net.run();
+    net.wait(1);
+    assert_eq!(net.view(alice).invites().len(), 1);
+    net.send(alice, general, "under the new key");
+    net.let_through();
+    net.deaf = None;
+    net.leave(alice);
+    net.wait(5);
+    assert_read(&net, carol, "under the new key");
+}

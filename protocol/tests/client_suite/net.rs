@@ -58,6 +58,8 @@ pub(crate) struct Net {
     /// Requests of a client whose answers stay on their way until they are let through.
     pub(crate) holds: Option<(usize, fn(&Request) -> bool)>,
     pub(crate) held: VecDeque<(usize, CallId, Response)>,
+    /// A client to whom no frame comes through.
+    pub(crate) deaf: Option<usize>,
     /// Everything that the clients said.
     pub(crate) outputs: Vec<(usize, Output)>,
     /// Every request that a client made.
@@ -86,6 +88,7 @@ impl Net {
             loses: None,
             holds: None,
             held: VecDeque::new(),
+            deaf: None,
             outputs: Vec::new(),
             requests: Vec::new(),
             asked: BTreeMap::new(),

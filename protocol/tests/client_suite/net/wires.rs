@@ -51,7 +51,8 @@ impl Net {
                     for conn in to {
                         let bytes = frame.len();
                         self.tell_hub(hub::Input::Flushed { conn, bytes });
-                        if let Some(peer) = self.conns.get(&conn).copied() {
+                        let peer = self.conns.get(&conn).copied();
+                        if let Some(peer) = peer.filter(|peer| self.deaf != Some(*peer)) {
                             self.tell(peer, Input::Frame(frame.as_bytes()));
                         }
                     }
