@@ -52,7 +52,8 @@ impl Log {
         self.ended = false;
     }
 
-    /// Takes in a stretch of the server's log that starts at `from`. What was verified before an error stays.
+    /// Takes in a stretch of the server's log that starts at `from`, which was the next index when it was asked for.
+    /// What was verified before an error stays. Says whether the log is here as long as it was there.
     ///
     /// # Errors
     ///
@@ -64,7 +65,7 @@ impl Log {
         out: &mut Out,
     ) -> (Vec<Effect>, Result<bool, Broken>) {
         let mut effects = Vec::new();
-        let result = self.check_head(page.head).and_then(|()| {
+        let result = self.check_head(from, page.head).and_then(|()| {
             let entries = (from..).zip(&page.entries);
             for (index, bytes) in entries {
                 if self.next_index() > index {
@@ -72,7 +73,10 @@ impl Log {
                 }
                 self.take(bytes, out).map(|new| effects.extend(new))?;
             }
-            Ok(self.chain.head() == page.head)
+            // One's own entries may have been taken since the server answered.
+            Ok(page
+                .head
+                .is_none_or(|server| server.index < self.next_index()))
         });
         self.ended |= matches!(result, Err(Broken::Ends(_)));
         (effects, result)
@@ -101,24 +105,27 @@ impl Log {
         *self = Self::default();
     }
 
-    /// A home that knows a log refuses a server without one, with another one, or with a shorter one (spec 9.5).
-    fn check_head(&self, server: Option<Head>) -> Result<(), Broken> {
-        let Some(known) = self.chain.head() else {
-            return Ok(());
+    /// A home that knows a log refuses a server without one, with another one, or with one that is shorter than what
+    /// was known when it was asked (spec 9.5).
+    fn check_head(&self, known: u64, server: Option<Head>) -> Result<(), Broken> {
+        let Some(Head { index, hash }) = server else {
+            return match known {
+                0 => Ok(()),
+                _ => Err(Broken::Other(Warning::NoLog)),
+            };
         };
-        let Some(server) = server else {
-            return Err(Broken::Other(Warning::NoLog));
-        };
-        match self.chain.entry_hash_at(server.index) {
-            Some(hash) if hash != server.hash => Err(Broken::Other(Warning::OtherLog {
-                index: server.index,
-            })),
-            Some(_) if server.index < known.index => Err(Broken::Other(Warning::FellBehind {
-                server: server.index.saturating_add(1),
-                known: known.index.saturating_add(1),
-            })),
-            _ => Ok(()),
+        if self
+            .chain
+            .entry_hash_at(index)
+            .is_some_and(|own| own != hash)
+        {
+            return Err(Broken::Other(Warning::OtherLog { index }));
         }
+        let server = index.saturating_add(1);
+        if server < known {
+            return Err(Broken::Other(Warning::FellBehind { server, known }));
+        }
+        Ok(())
     }
 
     /// Rebuilds the log from its records. Entries up to the checkpoint were verified when they were written.

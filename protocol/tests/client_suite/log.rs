@@ -1,7 +1,12 @@
 //! Reading the log on while messages come: the two go over different connections.
 
-use dialtone_protocol::client::{Access, Event, History};
-use dialtone_protocol::wire::http::Request;
+use std::cell::Cell;
+use std::rc::Rc;
+
+use dialtone_protocol::client::{Access, ConnectionState, Event, History};
+use dialtone_protocol::wire::cbor;
+use dialtone_protocol::wire::chain::ChainPage;
+use dialtone_protocol::wire::http::{Request, Response};
 
 use crate::channels::two;
 use crate::join::texts;
@@ -89,4 +94,39 @@ fn a_key_that_was_made_while_somebody_joins_waits_for_the_log() {
     net.leave(alice);
     net.wait(5);
     assert_read(&net, carol, "under the new key");
+}
+
+// spec 9.5
+#[test]
+fn an_answer_from_before_ones_own_append_accuses_nobody() {
+    let (mut net, alice, _) = two();
+    net.holds = Some((alice, |request| {
+        is_log(request) || matches!(request, Request::AppendSigchain(_))
+    }));
+    // The log is asked for while an append is on its way, and the server answers that question first; but its answer
+    // to the append comes first here.
+    let before = Rc::new(Cell::new(None));
+    net.tamper = Some(Box::new(move |request, response| match request {
+        Request::AppendSigchain(append) => {
+            before.set(append.expected);
+            response
+        }
+        Request::Sigchain { .. } => {
+            let page = ChainPage {
+                head: before.get(),
+                entries: Vec::new(),
+            };
+            Response::cbor(200, cbor::encode(&page))
+        }
+        _ => response,
+    }));
+    grow(&mut net, alice, "mine");
+    assert_eq!(net.held.len(), 2);
+    net.tamper = None;
+    net.let_through();
+    net.wait(5);
+    assert_eq!(net.view(alice).state(), ConnectionState::Online);
+    let warned = |event: &&Event| matches!(event, Event::Warning(_));
+    assert_eq!(net.peers[alice].events.iter().find(warned), None);
+    assert_eq!(net.view(alice).channels().len(), 2);
 }
