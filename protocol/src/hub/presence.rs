@@ -12,7 +12,6 @@ use crate::ids::UserId;
 use crate::limits;
 use crate::wire::answer::PresenceAnswer;
 use crate::wire::body::PresenceQuery;
-use crate::wire::event::ServerEvent;
 use crate::wire::http::Response;
 
 /// The users that presence was asked for, as they were asked for.
@@ -64,9 +63,5 @@ impl Hub {
             answer.statuses.insert(text, online);
         }
         Ok(Some(Response::json(200, &answer)))
-    }
-
-    pub(super) fn presence_changed(&mut self, user_id: UserId, online: bool) {
-        self.announce(&ServerEvent::PresenceChanged { user_id, online }, |_| true);
     }
 }

@@ -1,6 +1,6 @@
 //! What happens on connections: their start, their frames, their end, and sending to many at once.
 
-use alloc::collections::BTreeMap;
+use alloc::collections::{BTreeMap, VecDeque};
 use alloc::string::{String, ToString};
 use alloc::sync::Arc;
 use alloc::vec::Vec;
@@ -9,7 +9,7 @@ use super::connections::{Connection, Room, Stage};
 use super::pending::Awaiting;
 use super::store::{Answer, Op, StoreError};
 use super::{ConnId, Hub, HubError, Output, SessionKey};
-use crate::ids::{ChannelId, Epoch, GroupId, RecipientId, Seq};
+use crate::ids::{ChannelId, Epoch, GroupId, RecipientId, Seq, UserId};
 use crate::limits;
 use crate::wire::event::{ErrorCode, ErrorEvent, ServerEvent, Welcome, WelcomeLimits};
 use crate::wire::frame::{ClientFrame, Hello};
@@ -44,7 +44,8 @@ impl Hub {
         let voice_rooms = BTreeMap::new();
         self.tell(conn, &ServerEvent::VoiceSnapshot { voice_rooms });
         if first {
-            self.presence_changed(caller.user, true);
+            let (user_id, online) = (caller.user, true);
+            self.announce(&ServerEvent::PresenceChanged { user_id, online }, |_| true);
         }
         Ok(())
     }
@@ -53,8 +54,9 @@ impl Hub {
         if !self.connections.contains(conn) {
             return Err(HubError::UnknownConnection);
         }
-        self.leave(conn);
+        let gone = self.connections.close(conn);
         self.connections.remove(conn);
+        self.announce_gone(gone.into_iter().collect());
         Ok(())
     }
 
@@ -266,6 +268,20 @@ impl Hub {
         frame: &Arc<str>,
         room: impl Fn(&mut Connection) -> Room,
     ) {
+        let full = self.fill(&mut to, room);
+        if !to.is_empty() {
+            let frame = Arc::clone(frame);
+            self.emit(Output::Send { to, frame });
+        }
+        self.close_all(full, 1013, "too slow");
+    }
+
+    /// Leaves in `to` the connections that have taken a frame, and answers those that must be closed.
+    fn fill(
+        &mut self,
+        to: &mut Vec<ConnId>,
+        room: impl Fn(&mut Connection) -> Room,
+    ) -> Vec<ConnId> {
         let mut full = Vec::new();
         to.retain(|id| match self.connections.queue(*id, &room) {
             Some(Room::Queued) => true,
@@ -275,26 +291,44 @@ impl Hub {
             }
             Some(Room::Dropped) | None => false,
         });
-        if !to.is_empty() {
-            let frame = Arc::clone(frame);
-            self.emit(Output::Send { to, frame });
-        }
-        self.close_all(full, 1013, "too slow");
+        full
     }
 
     pub(super) fn close_all(&mut self, conns: Vec<ConnId>, code: u16, reason: &'static str) {
+        let gone = self.shut(conns, code, reason);
+        self.announce_gone(gone);
+    }
+
+    /// Sends nothing more to connections. Answers whose last ones they were.
+    fn shut(&mut self, conns: Vec<ConnId>, code: u16, reason: &'static str) -> Vec<UserId> {
+        let mut gone = Vec::new();
         for conn in conns {
             if self.connections.get(conn).is_some_and(Connection::is_open) {
                 self.emit(Output::Close { conn, code, reason });
-                self.leave(conn);
+                gone.extend(self.connections.close(conn));
             }
         }
+        gone
     }
 
-    /// Sends nothing more to a connection, and says so if it was its user's last.
-    fn leave(&mut self, conn: ConnId) {
-        if let Some(user) = self.connections.close(conn) {
-            self.presence_changed(user, false);
+    /// Says who went offline. Whom that fills up is closed and announced in turn, by a list and not by a call within the
+    /// call: one broadcast may fill up everybody.
+    fn announce_gone(&mut self, gone: Vec<UserId>) {
+        let mut gone = VecDeque::from(gone);
+        if gone.is_empty() {
+            return;
+        }
+        let mut to = self.connections.select(Connection::is_greeted);
+        while let Some(user_id) = gone.pop_front() {
+            let online = false;
+            let event = ServerEvent::PresenceChanged { user_id, online };
+            let frame: Arc<str> = event.to_text().into();
+            let full = self.fill(&mut to, |it| it.queue(frame.len()));
+            if !to.is_empty() {
+                let to = to.clone();
+                self.emit(Output::Send { to, frame });
+            }
+            gone.extend(self.shut(full, 1013, "too slow"));
         }
     }
 

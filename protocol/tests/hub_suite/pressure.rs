@@ -1,6 +1,6 @@
 //! Back pressure: a flood slows down who makes it, and nobody else.
 
-use dialtone_protocol::hub::ConnId;
+use dialtone_protocol::hub::{ConnId, Input};
 use dialtone_protocol::limits;
 use serde_json::{Value, json};
 
@@ -93,4 +93,50 @@ fn a_reader_that_takes_nothing_holds_nobody_up_for_long() {
     assert_eq!(world.closed.get(&readers[0]), Some(&(1013, "too slow")));
     assert!(!world.closed.contains_key(&sender));
     assert!(waited > 0 && waited < 50, "waited {waited} times");
+}
+
+/// How many users overflow at once: with one call of the hub for each, a stack of [`STACK`] would not do.
+const MANY: usize = 2_000;
+const STACK: usize = 1 << 20;
+
+// spec 6.9
+#[test]
+fn any_number_of_users_may_overflow_at_one_broadcast() {
+    let test = std::thread::Builder::new().stack_size(STACK);
+    let test = test.spawn(overflow_at_one_broadcast).unwrap();
+    test.join().unwrap();
+}
+
+fn overflow_at_one_broadcast() {
+    let mut world = World::new();
+    let ann = world.register("ann");
+    let witness = world.greet(&ann.token);
+    world.witness = Some(witness);
+    world.flushing = false;
+    let users = (0..MANY).map(|number| world.register(&format!("user{number}")));
+    let users: Vec<_> = users.collect();
+    let mut conns = Vec::new();
+    for user in &users {
+        conns.push(world.connect(&user.token));
+        let texts = world.texts(witness);
+        world.flush(witness, &texts);
+    }
+    let hello = json!({ "type": "session.hello", "protocol": 1 });
+    for conn in conns {
+        let bytes = limits::QUEUE_LIMIT;
+        world.input(Input::Flushed { conn, bytes });
+        world.frame(conn, hello.clone());
+    }
+    let mut told = Vec::new();
+    while world.closed.is_empty() {
+        world.flush(witness, &told);
+        let body = json!({ "name_enc": "n".repeat(limits::MAX_NAME_ENC_BYTES) });
+        let (status, _) = world.http("POST", "/channels", Some(&ann.token), body);
+        assert_eq!(status, 201);
+        told = world.texts(witness);
+    }
+    assert_eq!(world.closed.len(), MANY);
+    assert!(world.closed.values().all(|end| *end == (1013, "too slow")));
+    told.retain(|text| text.contains("presence.changed"));
+    assert_eq!(told.len(), MANY, "who stays is told of everybody who left");
 }

@@ -37,6 +37,8 @@ pub(crate) struct World {
     pub(crate) asked: Option<Vec<Op>>,
     /// Whether sent frames leave at once.
     pub(crate) flushing: bool,
+    /// The only connection whose frames are kept, once there are too many to keep all.
+    pub(crate) witness: Option<ConnId>,
     pub(crate) responses: BTreeMap<RequestId, Response>,
     pub(crate) accepted: BTreeMap<RequestId, SessionKey>,
     pub(crate) sent: BTreeMap<ConnId, Vec<String>>,
@@ -89,6 +91,7 @@ impl World {
             trouble: None,
             asked: None,
             flushing: true,
+            witness: None,
             responses: BTreeMap::new(),
             accepted: BTreeMap::new(),
             sent: BTreeMap::new(),
@@ -153,7 +156,9 @@ impl World {
                     self.sends += 1;
                     for conn in to {
                         assert!(!self.closed.contains_key(&conn), "sent after close");
-                        self.sent.entry(conn).or_default().push(frame.to_string());
+                        if self.witness.is_none_or(|witness| witness == conn) {
+                            self.sent.entry(conn).or_default().push(frame.to_string());
+                        }
                         if self.flushing {
                             let bytes = frame.len();
                             let input = Input::Flushed { conn, bytes };
