@@ -5,17 +5,18 @@ use alloc::vec::Vec;
 
 use super::connections::Connection;
 use super::{ConnId, Hub};
-use crate::ids::{Epoch, GroupId, RecipientId};
+use crate::ids::{Epoch, GroupId, RecipientId, UserId};
 use crate::limits;
 use crate::wire::event::ServerEvent;
 
 impl Hub {
     /// Tells a key's recipient and its other holders that there is an envelope: they stand down. Of more than
-    /// [`limits::MAX_ANNOUNCED_KEYS`] only the recipients hear, once each: a rotation for a large community would
-    /// overflow every queue.
-    pub(super) fn announce_keys(&mut self, keys: &[(RecipientId, GroupId, Epoch)]) {
+    /// [`limits::MAX_ANNOUNCED_KEYS`] only the recipients hear, once each, and so of too many in a row by one user: what
+    /// is in an envelope the hub cannot see, and events for everybody would overflow every queue.
+    pub(super) fn announce_keys(&mut self, by: UserId, keys: &[(RecipientId, GroupId, Epoch)]) {
         let mut keys: BTreeSet<_> = keys.iter().copied().collect();
-        let is_many = keys.len() > limits::MAX_ANNOUNCED_KEYS;
+        let is_many = keys.len() > limits::MAX_ANNOUNCED_KEYS
+            || !self.limiter.announce(by, keys.len(), self.now);
         if is_many {
             let mut told = None;
             keys.retain(|(recipient, _, _)| told.replace(*recipient) != Some(*recipient));

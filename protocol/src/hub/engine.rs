@@ -201,7 +201,7 @@ impl Hub {
                 Step::Log(step) => self.log_stored(step, answer),
                 Step::Presence(step) => self.presence_stored(step, answer),
                 Step::Session(step) => self.session_stored(id, step, answer),
-                Step::Sharing(step) => self.sharing_stored(step, answer),
+                Step::Sharing(step) => self.sharing_stored(id, step, answer),
             },
         };
         match outcome {
@@ -277,7 +277,7 @@ impl Hub {
                     self.respond(id, response);
                 }
             }
-            AwaitingWork::Append { id, poster } => self.append_judged(id, poster, result),
+            AwaitingWork::Append { id, caller } => self.append_judged(id, caller, result),
         }
         Ok(())
     }

@@ -18,7 +18,13 @@ pub(super) struct Bucket {
 impl Bucket {
     /// Takes one attempt of `burst`, if there is one left.
     pub(super) fn take(&mut self, burst: u32, every: Duration, now: Instant) -> bool {
-        let whole_at = self.whole_at.max(now) + every;
+        self.take_all(1, burst, every, now)
+    }
+
+    /// Takes `count` attempts of `burst`, if there are as many left.
+    fn take_all(&mut self, count: usize, burst: u32, every: Duration, now: Instant) -> bool {
+        let count = u32::try_from(count).unwrap_or(u32::MAX);
+        let whole_at = self.whole_at.max(now) + every.saturating_mul(count);
         let fits = whole_at <= now + every.saturating_mul(burst);
         if fits {
             self.whole_at = whole_at;
@@ -36,10 +42,12 @@ impl Bucket {
     }
 }
 
-/// Who tries.
+/// Who tries. Where too many are remembered, the last is forgotten.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum Who {
+    Announcer(UserId),
     Appender(UserId),
+    Sharer(UserId),
     Name(UsernameHash),
     Peer(IpAddr),
 }
@@ -47,9 +55,14 @@ enum Who {
 impl Who {
     const fn rate(self) -> (u32, Duration) {
         match self {
+            Self::Announcer(_) => (
+                limits::ANNOUNCED_KEYS_PER_USER,
+                limits::ANNOUNCED_KEY_PER_USER_EVERY,
+            ),
             Self::Appender(_) => (limits::APPENDS_PER_USER, limits::APPEND_PER_USER_EVERY),
             Self::Name(_) => (limits::ATTEMPTS_PER_NAME, limits::ATTEMPT_PER_NAME_EVERY),
             Self::Peer(_) => (limits::ATTEMPTS_PER_PEER, limits::ATTEMPT_PER_PEER_EVERY),
+            Self::Sharer(_) => (limits::SHARINGS_PER_USER, limits::SHARING_PER_USER_EVERY),
         }
     }
 }
@@ -61,7 +74,7 @@ pub(super) struct Attempt {
     peer: Option<IpAddr>,
 }
 
-/// Counts attempts to log in and to register, and appends.
+/// Counts attempts to log in and to register, and what users append, share and have announced.
 #[derive(Debug, Default)]
 pub(super) struct Limiter {
     buckets: BTreeMap<Who, Bucket>,
@@ -90,6 +103,16 @@ impl Limiter {
         self.take(Who::Appender(user), now)
     }
 
+    /// Counts a request to share, successful or not. Says whether there were not too many.
+    pub(super) fn share(&mut self, user: UserId, now: Instant) -> bool {
+        self.take(Who::Sharer(user), now)
+    }
+
+    /// Counts keys of which all holders are to be told. Says whether they may be.
+    pub(super) fn announce(&mut self, user: UserId, keys: usize, now: Instant) -> bool {
+        self.take_all(Who::Announcer(user), keys, now)
+    }
+
     /// Gives a successful attempt back.
     pub(super) fn succeeded(&mut self, attempt: Attempt) {
         let name = attempt.name.map(Who::Name);
@@ -102,6 +125,10 @@ impl Limiter {
     }
 
     fn take(&mut self, who: Who, now: Instant) -> bool {
+        self.take_all(who, 1, now)
+    }
+
+    fn take_all(&mut self, who: Who, count: usize, now: Instant) -> bool {
         if self.buckets.len() >= limits::MAX_REMEMBERED_ATTEMPTS && !self.buckets.contains_key(&who)
         {
             self.buckets.retain(|_, bucket| !bucket.is_whole(now));
@@ -111,7 +138,8 @@ impl Limiter {
             }
         }
         let (burst, every) = who.rate();
-        self.buckets.entry(who).or_default().take(burst, every, now)
+        let bucket = self.buckets.entry(who).or_default();
+        bucket.take_all(count, burst, every, now)
     }
 }
 

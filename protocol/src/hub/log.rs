@@ -14,7 +14,7 @@ use super::pending::{Awaiting, AwaitingWork, Step, Unexpected};
 use super::sharing::keys_of;
 use super::store::{Answer, Op, StoreError};
 use super::{Hub, HubFailure, RequestId, Work, WorkAnswer};
-use crate::ids::{DeviceId, Epoch, GroupId, Head, RecipientId};
+use crate::ids::{Epoch, GroupId, Head, RecipientId, UserId};
 use crate::limits;
 use crate::wire::cbor;
 use crate::wire::chain::{Append, Appended, ChainPage};
@@ -40,6 +40,7 @@ struct Waiting {
 #[derive(Debug)]
 pub(super) struct Appending {
     id: RequestId,
+    by: UserId,
     members: Membership,
     head: Head,
     /// The keys that came with it.
@@ -156,18 +157,17 @@ impl Hub {
             unix: self.unix(),
         };
         self.appends.state = AppendState::Busy;
-        let poster = caller.device;
         self.compute(
             Work::JudgeAppend(Box::new(judging)),
-            AwaitingWork::Append { id, poster },
+            AwaitingWork::Append { id, caller },
         );
     }
 
     /// An append was judged by the log as it still is: nothing else adds to it meanwhile.
-    pub(super) fn append_judged(&mut self, id: RequestId, poster: DeviceId, result: WorkAnswer) {
+    pub(super) fn append_judged(&mut self, id: RequestId, caller: Caller, result: WorkAnswer) {
         self.appends.state = AppendState::Idle;
         match result {
-            WorkAnswer::Judged(Judged(Ok(taken))) => self.keep_append(id, poster, *taken),
+            WorkAnswer::Judged(Judged(Ok(taken))) => self.keep_append(id, caller, *taken),
             WorkAnswer::Judged(Judged(Err(refusal))) => self.respond(id, refusal),
             WorkAnswer::Failed | WorkAnswer::Hashed(_) | WorkAnswer::Verified(_) => {
                 self.respond(id, Response::error(500, "internal error"));
@@ -176,7 +176,7 @@ impl Hub {
         self.next_append();
     }
 
-    fn keep_append(&mut self, id: RequestId, poster: DeviceId, taken: Taken) {
+    fn keep_append(&mut self, id: RequestId, caller: Caller, taken: Taken) {
         let Taken {
             staged,
             entries,
@@ -190,6 +190,7 @@ impl Hub {
         } = staged;
         let appending = Appending {
             id,
+            by: caller.user,
             members,
             head,
             keys: keys_of(&envelopes),
@@ -198,7 +199,7 @@ impl Hub {
         let op = Op::AppendChain {
             expected: self.members.head(),
             head,
-            poster,
+            poster: caller.device,
             entries,
             effects,
             envelopes,
@@ -221,7 +222,7 @@ impl Hub {
                 self.members = Arc::new(appending.members);
                 self.end_sessions(&ended);
                 self.log_moved(appending.head);
-                self.announce_keys(&appending.keys);
+                self.announce_keys(appending.by, &appending.keys);
                 if appending.has_names {
                     self.announce_names();
                 }

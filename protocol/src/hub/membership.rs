@@ -202,17 +202,17 @@ impl Membership {
             .collect()
     }
 
-    /// Everybody who must have one of these keys.
-    pub(super) fn entitled_to(&self, keys: &[(GroupId, Epoch)]) -> Vec<OwedKey> {
-        let mut entitled = Vec::new();
-        for (group, epoch) in keys {
-            let recipients = self.chain.recipients(*group);
-            entitled.extend(recipients.iter().map(|recipient| OwedKey {
-                recipient: recipient.id,
-                group: *group,
-                epoch: *epoch,
-            }));
-        }
-        entitled
+    /// Everybody who must have the key.
+    pub(super) fn entitled_to(
+        &self,
+        group: GroupId,
+        epoch: Epoch,
+    ) -> impl Iterator<Item = OwedKey> {
+        let recipients = self.chain.recipients(group).into_iter();
+        recipients.map(move |recipient| OwedKey {
+            recipient: recipient.id,
+            group,
+            epoch,
+        })
     }
 }

@@ -27,6 +27,7 @@ mod log;
 mod membership;
 pub mod memory;
 mod messages;
+mod owed;
 mod pending;
 mod presence;
 mod pressure;

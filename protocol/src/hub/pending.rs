@@ -3,7 +3,7 @@
 use alloc::boxed::Box;
 use alloc::collections::BTreeMap;
 
-use super::access::Authenticating;
+use super::access::{Authenticating, Caller};
 use super::accounts::{AccountStep, AccountWork};
 use super::channels::ChannelStep;
 use super::history::HistoryStep;
@@ -13,7 +13,7 @@ use super::presence::PresenceStep;
 use super::sessions::SessionStep;
 use super::sharing::SharingStep;
 use super::{ConnId, RequestId};
-use crate::ids::{ChannelId, DeviceId, Seq};
+use crate::ids::{ChannelId, Seq};
 
 /// What an operation was issued for.
 #[derive(Debug)]
@@ -71,8 +71,8 @@ pub(super) enum AwaitingWork {
     Append {
         /// The request.
         id: RequestId,
-        /// Whose device posts it.
-        poster: DeviceId,
+        /// Who posts it.
+        caller: Caller,
     },
 }
 

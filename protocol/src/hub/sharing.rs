@@ -1,26 +1,24 @@
 //! Envelopes and names of the log, and newcomers who wait to be vouched for.
 
-use alloc::collections::BTreeSet;
 use alloc::string::ToString;
 use alloc::vec::Vec;
 
 use super::access::Caller;
 use super::membership::Membership;
+use super::owed::Owing;
 use super::pending::{Step, Unexpected};
 use super::rules;
 use super::store::{Answer, ChainName, NewEnvelope, Op, PendingRow};
 use super::{Hub, RequestId};
 use crate::crypto::envelope;
-use crate::ids::{EntryHash, Epoch, GroupId, RecipientId};
+use crate::ids::{EntryHash, Epoch, GroupId, RecipientId, UserId};
 use crate::limits;
 use crate::sigchain::DeviceRecord;
 use crate::wire::answer::{PendingAnswer, PendingUser};
 use crate::wire::base64;
 use crate::wire::body::{NewPending, PendingName};
 use crate::wire::cbor;
-use crate::wire::chain::{
-    EnvelopePage, NamePage, Owed, OwedKey, SealedEnvelope, SealedName, StoredEnvelope,
-};
+use crate::wire::chain::{EnvelopePage, NamePage, SealedEnvelope, SealedName, StoredEnvelope};
 use crate::wire::event::ServerEvent;
 use crate::wire::http::Response;
 
@@ -28,11 +26,16 @@ use crate::wire::http::Response;
 #[derive(Debug)]
 pub(super) enum SharingStep {
     /// Envelopes were to be kept.
-    EnvelopesKept(Vec<(RecipientId, GroupId, Epoch)>),
+    EnvelopesKept {
+        /// Whose device posted them.
+        by: UserId,
+        /// What is in them.
+        keys: Vec<(RecipientId, GroupId, Epoch)>,
+    },
     /// Envelopes past a cursor were read.
     EnvelopesRead(u64),
-    /// Who holds what was read, for who is entitled to it.
-    HeldRead(Vec<OwedKey>),
+    /// Who holds keys was read.
+    HeldRead(Owing),
     /// Names were to be kept.
     NamesKept,
     /// Names past a cursor were read.
@@ -46,12 +49,13 @@ pub(super) enum SharingStep {
 impl Hub {
     pub(super) fn sharing_stored(
         &mut self,
+        id: RequestId,
         step: SharingStep,
         answer: Answer,
     ) -> Result<Option<Response>, Unexpected> {
         Ok(Some(match (step, answer) {
-            (SharingStep::EnvelopesKept(keys), Answer::Done) => {
-                self.announce_keys(&keys);
+            (SharingStep::EnvelopesKept { by, keys }, Answer::Done) => {
+                self.announce_keys(by, &keys);
                 Response::empty(201)
             }
             (SharingStep::EnvelopesRead(after), Answer::Envelopes(rows)) => {
@@ -68,11 +72,8 @@ impl Hub {
                 };
                 Response::cbor(200, cbor::encode(&page))
             }
-            (SharingStep::HeldRead(mut owed), Answer::Held(held)) => {
-                let held: BTreeSet<_> = held.into_iter().collect();
-                owed.retain(|it| !held.contains(&(it.group, it.epoch, it.recipient)));
-                owed.truncate(limits::SHARING_PAGE as usize);
-                Response::cbor(200, cbor::encode(&Owed { owed }))
+            (SharingStep::HeldRead(owing), Answer::Held(held)) => {
+                return Ok(self.held_read(id, owing, held));
             }
             (SharingStep::NamesKept, Answer::Done) => {
                 self.announce_names();
@@ -107,6 +108,15 @@ impl Hub {
         }
     }
 
+    /// What only the clients can judge is for members, and not too much of it from one user.
+    pub(super) fn may_share(&mut self, caller: Caller) -> Result<(), Response> {
+        self.members_only(caller)?;
+        match self.limiter.share(caller.user, self.now) {
+            true => Ok(()),
+            false => Err(Response::error(429, "too many requests")),
+        }
+    }
+
     /// `GET /envelopes`: the device's own, or an open invite's, which only its secret opens.
     pub(super) fn envelopes(
         &mut self,
@@ -135,21 +145,13 @@ impl Hub {
         caller: Caller,
         envelopes: Vec<SealedEnvelope>,
     ) -> Result<(), Response> {
-        self.members_only(caller)?;
+        self.may_share(caller)?;
         let envelopes = check_envelopes(&self.members, envelopes)?;
-        let step = SharingStep::EnvelopesKept(keys_of(&envelopes));
+        let (by, keys) = (caller.user, keys_of(&envelopes));
+        let step = SharingStep::EnvelopesKept { by, keys };
         let poster = caller.device;
         let op = Op::PutEnvelopes { poster, envelopes };
         self.ask(id, op, Step::Sharing(step));
-        Ok(())
-    }
-
-    /// `GET /envelopes/owed`: what nobody has sealed of the keys that the caller may hold.
-    pub(super) fn owed(&mut self, id: RequestId, caller: Caller) -> Result<(), Response> {
-        self.members_only(caller)?;
-        let keys = self.members.current_keys(caller.device);
-        let step = SharingStep::HeldRead(self.members.entitled_to(&keys));
-        self.ask(id, Op::HeldKeys { keys }, Step::Sharing(step));
         Ok(())
     }
 
@@ -174,7 +176,7 @@ impl Hub {
         caller: Caller,
         names: Vec<SealedName>,
     ) -> Result<(), Response> {
-        self.members_only(caller)?;
+        self.may_share(caller)?;
         let names = check_names(&self.members, names)?;
         let poster = caller.device;
         let op = Op::PutNames { poster, names };

@@ -66,8 +66,21 @@ pub const MAX_WAITING_APPENDS: usize = 16;
 pub const CHAIN_PAGE_BYTES: u32 = 1 << 20;
 /// Envelopes or names on one page.
 pub const SHARING_PAGE: u32 = 500;
-/// Keys of one append or post of which every holder is told: their events fit beside the messages that are queued.
-pub const MAX_ANNOUNCED_KEYS: usize = 1024;
+/// Posts of envelopes and names, and questions for what is owed, that one user has before having to wait: what is in
+/// them only the clients can judge. A client asks once for each connection, and what it posts meanwhile is gathered into
+/// one post: what a thousand devices ask for at once takes a few dozen.
+pub const SHARINGS_PER_USER: u32 = 512;
+/// How often a user gets one of these back: a program that connects for every message asks as often.
+pub const SHARING_PER_USER_EVERY: Duration = Duration::from_millis(100);
+/// Recipients that the store is asked about at once, of what is owed: some pages of an answer, as nearly all hold theirs.
+pub const OWED_AT_ONCE: usize = 2_000;
+/// Keys of one append or post of which every holder is told: those of a newcomer. Of more only the recipients are.
+pub const MAX_ANNOUNCED_KEYS: usize = 32;
+/// Keys of which every holder is told by one user, before only the recipients are told: the events of a dozen users who
+/// mean harm still fit into a queue. Nobody misses a key: another holder does not hear that it may stand down.
+pub const ANNOUNCED_KEYS_PER_USER: u32 = 256;
+/// How often a user gets one of these back.
+pub const ANNOUNCED_KEY_PER_USER_EVERY: Duration = Duration::from_millis(250);
 /// Users who wait to be vouched for that one answer lists.
 pub const PENDING_PAGE: u32 = 200;
 /// Devices of admins to which a newcomer seals its name.

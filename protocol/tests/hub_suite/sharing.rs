@@ -1,8 +1,12 @@
 //! Envelopes, names, requests for keys, newcomers.
 
-use dialtone_protocol::ids::{Commitment, DeviceId, Epoch, GroupId, RecipientId, Subject};
+use dialtone_protocol::hub::ConnId;
+use dialtone_protocol::hub::store::{NewEnvelope, Op};
+use dialtone_protocol::ids::{
+    ChannelId, Commitment, DeviceId, Epoch, GroupId, RecipientId, Subject,
+};
 use dialtone_protocol::limits;
-use dialtone_protocol::sigchain::{DeviceRecord, Payload};
+use dialtone_protocol::sigchain::{Access, DeviceRecord, History, Payload};
 use dialtone_protocol::wire::base64;
 use dialtone_protocol::wire::cbor;
 use dialtone_protocol::wire::chain::{
@@ -239,4 +243,170 @@ fn a_pending_user_is_listed_to_admins_until_vouched_for() {
         .world
         .http("GET", "/pending", Some(&founder.token), Value::Null);
     assert_eq!(list["pending"], json!([]));
+}
+
+/// Members beside the founder, who all said hello, with nothing unread.
+fn greeted(community: &mut Community, count: usize) -> Vec<(Person, ConnId)> {
+    let members = (0..count).map(|number| {
+        let seed = u8::try_from(number + 2).unwrap();
+        community.member(&format!("member{number}"), seed)
+    });
+    let members: Vec<Person> = members.collect();
+    let conns = members.iter().map(|it| community.world.greet(&it.token));
+    let conns: Vec<ConnId> = conns.collect();
+    for conn in &conns {
+        community.world.texts(*conn);
+    }
+    members.into_iter().zip(conns).collect()
+}
+
+// spec 5.37
+#[test]
+fn of_many_keys_only_the_recipients_hear() {
+    let mut community = Community::found();
+    let founder = community.founder.clone();
+    let members = greeted(&mut community, limits::MAX_ANNOUNCED_KEYS + 1);
+    let to = members
+        .iter()
+        .map(|(member, _)| RecipientId::Device(member.device));
+    let all = to.map(|to| community.envelope(to, GroupId::Open, 0));
+    let mut all: Vec<SealedEnvelope> = all.collect();
+    assert_eq!(post(&mut community, &founder, all.clone()).0, 201);
+    for (member, conn) in &members {
+        let events = community.world.events(*conn);
+        assert_eq!(events.len(), 1);
+        assert_eq!(events[0]["recipient"], member.device.to_string());
+    }
+    all.pop();
+    assert_eq!(post(&mut community, &founder, all.clone()).0, 201);
+    for (_, conn) in &members {
+        assert_eq!(community.world.events(*conn).len(), all.len());
+    }
+}
+
+// spec 5.37
+#[test]
+fn who_tells_of_too_many_keys_tells_their_recipients_alone() {
+    let mut community = Community::found();
+    let founder = community.founder.clone();
+    let members = greeted(&mut community, 2);
+    let [(bob, to_bob), (_, to_eve)] = &members[..] else {
+        unreachable!()
+    };
+    let sealed = community.envelope(RecipientId::Device(bob.device), GroupId::Open, 0);
+    let tell = |community: &mut Community| {
+        assert_eq!(post(community, &founder, vec![sealed.clone()]).0, 201);
+        assert_eq!(community.world.events(*to_bob).len(), 1);
+        community.world.events(*to_eve).len()
+    };
+    for _ in 0..limits::ANNOUNCED_KEYS_PER_USER {
+        assert_eq!(tell(&mut community), 1);
+    }
+    assert_eq!(tell(&mut community), 0);
+    community.world.sleep(limits::ANNOUNCED_KEY_PER_USER_EVERY);
+    assert_eq!(tell(&mut community), 1);
+}
+
+// spec 5.43
+#[test]
+fn what_one_user_shares_is_bounded() {
+    let mut community = Community::found();
+    let (founder, bob) = (community.founder.clone(), community.member("bob", 2));
+    let requests = [
+        Request::PostEnvelopes(Envelopes(Vec::new())),
+        Request::PostNames(Names(Vec::new())),
+        Request::OwedEnvelopes,
+    ];
+    let ask = |community: &mut Community, by: &Person, request: &Request| {
+        let response = community.world.ask(request.clone(), Some(&by.token));
+        response.status
+    };
+    for request in requests
+        .iter()
+        .cycle()
+        .take(limits::SHARINGS_PER_USER as usize)
+    {
+        assert!(ask(&mut community, &bob, request) < 300);
+    }
+    for request in &requests {
+        assert_eq!(ask(&mut community, &bob, request), 429);
+        assert!(ask(&mut community, &founder, request) < 300);
+    }
+    community.world.sleep(limits::SHARING_PER_USER_EVERY);
+    assert_eq!(ask(&mut community, &bob, &requests[2]), 200);
+    assert_eq!(ask(&mut community, &bob, &requests[2]), 429);
+}
+
+/// A community of some members with many channels whose past is not for newcomers, each a group of its own.
+fn many_groups(members: u8, channels: u8) -> (Community, Vec<GroupId>, Vec<RecipientId>) {
+    let mut community = Community::found();
+    let founder = community.founder.clone();
+    let mut recipients = vec![RecipientId::Device(founder.device)];
+    for number in 0..members {
+        let member = community.member(&format!("member{number}"), number + 2);
+        recipients.push(RecipientId::Device(member.device));
+    }
+    let mut groups = vec![GroupId::Open];
+    for number in 0..channels {
+        let channel = ChannelId([number; 16]);
+        let (access, history) = (Access::Open, History::FromJoin);
+        let payload = Payload::CreateChannel {
+            channel,
+            access,
+            history,
+        };
+        community.must(&founder, payload);
+        let rotation = community.rotation(GroupId::Channel(channel), 0);
+        community.must(&founder, rotation);
+        groups.push(GroupId::Channel(channel));
+    }
+    (community, groups, recipients)
+}
+
+/// How many groups the store was asked about, each time.
+fn asked_groups(community: &mut Community) -> Vec<usize> {
+    let asked = community.world.asked.take().unwrap_or_default();
+    let keys = asked.iter().filter_map(|op| match op {
+        Op::HeldKeys { keys } => Some(keys.len()),
+        _ => None,
+    });
+    keys.collect()
+}
+
+// spec 5.28
+#[test]
+fn what_is_owed_is_collected_bit_by_bit() {
+    let (mut community, groups, recipients) = many_groups(20, 100);
+    let founder = community.founder.clone();
+    let groups_at_once = limits::OWED_AT_ONCE.div_ceil(recipients.len());
+    assert!(groups_at_once < groups.len());
+    // Nothing is sealed: the first of it fills the page.
+    community.world.asked = Some(Vec::new());
+    let page = owed(&mut community, &founder);
+    assert_eq!(page.len(), limits::SHARING_PAGE as usize);
+    assert_eq!(asked_groups(&mut community), [groups_at_once]);
+    // All is sealed but the last group's key for the last member, which is found nevertheless.
+    for recipient in &recipients {
+        let mut keys: Vec<_> = groups.iter().map(|group| (*group, Epoch(0))).collect();
+        if Some(recipient) == recipients.last() {
+            keys.pop();
+        }
+        let new = NewEnvelope {
+            recipient: *recipient,
+            keys,
+            bytes: Vec::new(),
+        };
+        let op = Op::PutEnvelopes {
+            poster: founder.device,
+            envelopes: vec![new],
+        };
+        community.world.store.apply(op).unwrap();
+    }
+    community.world.asked = Some(Vec::new());
+    assert_eq!(
+        owed(&mut community, &founder),
+        recipients[recipients.len() - 1..]
+    );
+    let rest = groups.len() - groups_at_once;
+    assert_eq!(asked_groups(&mut community), [groups_at_once, rest]);
 }
