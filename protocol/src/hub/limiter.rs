@@ -47,6 +47,7 @@ impl Bucket {
 enum Who {
     Announcer(UserId),
     Appender(UserId),
+    Author(UserId),
     Sharer(UserId),
     Name(UsernameHash),
     Peer(IpAddr),
@@ -60,6 +61,7 @@ impl Who {
                 limits::ANNOUNCED_KEY_PER_USER_EVERY,
             ),
             Self::Appender(_) => (limits::APPENDS_PER_USER, limits::APPEND_PER_USER_EVERY),
+            Self::Author(_) => (limits::ENTRIES_PER_USER, limits::ENTRY_PER_USER_EVERY),
             Self::Name(_) => (limits::ATTEMPTS_PER_NAME, limits::ATTEMPT_PER_NAME_EVERY),
             Self::Peer(_) => (limits::ATTEMPTS_PER_PEER, limits::ATTEMPT_PER_PEER_EVERY),
             Self::Sharer(_) => (limits::SHARINGS_PER_USER, limits::SHARING_PER_USER_EVERY),
@@ -101,6 +103,11 @@ impl Limiter {
     /// Counts an append to the log, successful or not. Says whether there were not too many.
     pub(super) fn append(&mut self, user: UserId, now: Instant) -> bool {
         self.take(Who::Appender(user), now)
+    }
+
+    /// Counts entries that are to be judged. Says whether there were not too many.
+    pub(super) fn judge(&mut self, user: UserId, entries: usize, now: Instant) -> bool {
+        self.take_all(Who::Author(user), entries, now)
     }
 
     /// Counts a request to share, successful or not. Says whether there were not too many.

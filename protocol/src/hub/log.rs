@@ -140,13 +140,19 @@ impl Hub {
         }
     }
 
-    /// Has an append judged, unless the log ends elsewhere than its poster thinks.
+    /// Has an append judged, unless the log ends elsewhere than its poster thinks. Only what is judged is work, and
+    /// counts.
     fn judge_append(&mut self, id: RequestId, caller: Caller, append: Append) {
         if append.expected != self.members.head() {
             let from = append
                 .expected
                 .map_or(0, |head| head.index.saturating_add(1));
             self.read_page(id, 409, from);
+            return;
+        }
+        let count = append.entries.len();
+        if !self.limiter.judge(caller.user, count, self.now) {
+            self.respond(id, Response::error(429, "too many entries"));
             return;
         }
         let judging = Judging {

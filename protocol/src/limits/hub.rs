@@ -60,6 +60,12 @@ pub const MAX_OUTSTANDING_OPS: usize = 16_384;
 pub const APPENDS_PER_USER: u32 = 256;
 /// How often a user gets an append back.
 pub const APPEND_PER_USER_EVERY: Duration = Duration::from_secs(1);
+/// Entries that one user may have judged before having to wait: two of the largest appends. Who removes a member rotates
+/// every group it is in, some two thousand at most, and may have to do so again since the head had moved; people make a
+/// few entries a day.
+pub const ENTRIES_PER_USER: u32 = 2 * super::MAX_APPEND_ENTRIES as u32;
+/// How often a user gets an entry back: the largest append is possible again after ten minutes at most.
+pub const ENTRY_PER_USER_EVERY: Duration = Duration::from_millis(125);
 /// Appends to the log that wait for their turn, each of up to [`MAX_APPEND_BYTES`](super::MAX_APPEND_BYTES).
 pub const MAX_WAITING_APPENDS: usize = 16;
 /// A page of the log, in bytes.

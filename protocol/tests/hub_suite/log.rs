@@ -12,7 +12,7 @@ use dialtone_protocol::wire::chain::{Append, ChainPage};
 use dialtone_protocol::wire::http::Request;
 use serde_json::{Value, json};
 
-use crate::community::{Community, NEVER, genesis, person, reason};
+use crate::community::{Community, NEVER, Person, genesis, person, reason};
 use crate::world::{START, Trouble, World};
 
 #[test]
@@ -21,7 +21,7 @@ fn only_the_first_registrant_founds() {
     let ann = person(&mut world, "ann", 1);
     let bob = person(&mut world, "bob", 2);
     let chain = dialtone_protocol::sigchain::Chain::new();
-    let found = |by: &crate::community::Person| {
+    let found = |by: &Person| {
         let entry = Draft::new(&chain, by.device, START, genesis(by)).sign(&by.secret);
         Request::AppendSigchain(Append {
             entries: [entry.bytes().to_vec().into()].into(),
@@ -358,4 +358,34 @@ fn appends_of_one_user_are_bounded() {
     assert_eq!(community.post(&founder, elsewhere()).status, 409);
     community.world.sleep(limits::APPEND_PER_USER_EVERY);
     assert_eq!(community.post(&bob, elsewhere()).status, 409);
+}
+
+// spec 5.25
+#[test]
+fn entries_of_one_user_are_bounded() {
+    let mut community = Community::found();
+    let bob = community.member("bob", 2);
+    let founder = community.founder.clone();
+    let offer = |community: &mut Community, by: &Person, entries: usize| {
+        let mut append = community.append(&[]);
+        append.entries = vec![b"garbage".to_vec().into(); entries];
+        let response = community.post(by, append);
+        (response.status, reason(&response))
+    };
+    let malformed = (400, "malformed".to_owned());
+    let too_many = (429, "too many entries".to_owned());
+    let half = limits::ENTRIES_PER_USER as usize / 2;
+    assert_eq!(half, limits::MAX_APPEND_ENTRIES);
+    assert_eq!(offer(&mut community, &bob, half), malformed);
+    // What is not judged, since the log ends elsewhere, costs nothing.
+    let mut elsewhere = community.append(&[]);
+    elsewhere.expected = None;
+    elsewhere.entries = vec![b"garbage".to_vec().into(); half];
+    assert_eq!(community.post(&bob, elsewhere).status, 409);
+    assert_eq!(offer(&mut community, &bob, half), malformed);
+    assert_eq!(offer(&mut community, &bob, 1), too_many);
+    assert_eq!(offer(&mut community, &founder, 1), malformed);
+    community.world.sleep(limits::ENTRY_PER_USER_EVERY * 2);
+    assert_eq!(offer(&mut community, &bob, 3), too_many);
+    assert_eq!(offer(&mut community, &bob, 2), malformed);
 }
