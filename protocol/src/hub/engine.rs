@@ -336,6 +336,7 @@ impl Machine for Hub {
     fn handle_timeout(&mut self, now: Instant) {
         self.now = self.now.max(now);
         self.expire_connections();
+        self.retry_catch_up();
         self.settle_pressure();
     }
 
@@ -345,7 +346,11 @@ impl Machine for Hub {
 
     fn poll_timeout(&self) -> Option<Instant> {
         if self.outputs.is_empty() {
-            let deadlines = [self.connections.next_deadline(), self.pressure.deadline()];
+            let deadlines = [
+                self.appends.deadline(),
+                self.connections.next_deadline(),
+                self.pressure.deadline(),
+            ];
             deadlines.into_iter().flatten().min()
         } else {
             Some(self.now)

@@ -16,6 +16,7 @@ use super::store::{Answer, Op, StoreError};
 use super::{Hub, HubFailure, RequestId, Work, WorkAnswer};
 use crate::ids::{Epoch, GroupId, Head, RecipientId, UserId};
 use crate::limits;
+use crate::time::Instant;
 use crate::wire::cbor;
 use crate::wire::chain::{Append, Appended, ChainPage};
 use crate::wire::event::ServerEvent;
@@ -62,8 +63,18 @@ enum AppendState {
     Idle,
     /// The store is asked for something.
     Busy,
-    /// An append failed, and the store may have it nevertheless.
-    Behind,
+    /// An append failed, and the store, which may have it nevertheless, failed to say so. It is asked again then.
+    Behind(Instant),
+}
+
+impl Appends {
+    /// When the store is asked again for what it may have.
+    pub(super) fn deadline(&self) -> Option<Instant> {
+        match self.state {
+            AppendState::Behind(again) => Some(again),
+            AppendState::Idle | AppendState::Busy => None,
+        }
+    }
 }
 
 impl Hub {
@@ -127,7 +138,7 @@ impl Hub {
         while !self.appends.waiting.is_empty() {
             match self.appends.state {
                 AppendState::Busy => return,
-                AppendState::Behind => {
+                AppendState::Behind(_) => {
                     self.catch_up();
                     return;
                 }
@@ -241,8 +252,9 @@ impl Hub {
                 self.respond(id, Response::error(400, "device_mismatch"));
             }
             Ok(_) | Err(_) => {
-                self.appends.state = AppendState::Behind;
                 self.respond(id, Response::error(500, "internal error"));
+                // If the store has it, it may have closed the epoch that everybody still seals in.
+                self.catch_up();
             }
         }
         self.next_append();
@@ -262,6 +274,17 @@ impl Hub {
     /// Takes in stored entries. Nothing judges an append meanwhile, so that this copies nothing.
     pub(super) fn take_in(&mut self, entries: &[Vec<u8>]) -> Result<(), u64> {
         Arc::make_mut(&mut self.members).replay(entries)
+    }
+
+    /// Asks the store again, if it is time.
+    pub(super) fn retry_catch_up(&mut self) {
+        if self
+            .appends
+            .deadline()
+            .is_some_and(|again| again <= self.now)
+        {
+            self.catch_up();
+        }
     }
 
     fn catch_up(&mut self) {
@@ -290,8 +313,9 @@ impl Hub {
                 self.catch_up();
             }
             Ok(_) | Err(_) => {
-                self.appends.state = AppendState::Behind;
-                // Who waits is answered; the next append tries again.
+                let again = self.now + limits::CATCH_UP_PAUSE;
+                self.appends.state = AppendState::Behind(again);
+                // Who waits is answered; the next append tries again, and so does the clock.
                 while let Some(waiting) = self.appends.waiting.pop_front() {
                     self.respond(waiting.id, Response::error(500, "internal error"));
                 }

@@ -68,6 +68,9 @@ pub const ENTRIES_PER_USER: u32 = 2 * super::MAX_APPEND_ENTRIES as u32;
 pub const ENTRY_PER_USER_EVERY: Duration = Duration::from_millis(125);
 /// Appends to the log that wait for their turn, each of up to [`MAX_APPEND_BYTES`](super::MAX_APPEND_BYTES).
 pub const MAX_WAITING_APPENDS: usize = 16;
+/// How long the hub waits before it asks the store again for what an append with an unknown outcome has left: messages
+/// may be refused until it knows.
+pub const CATCH_UP_PAUSE: Duration = Duration::from_secs(1);
 /// A page of the log, in bytes.
 pub const CHAIN_PAGE_BYTES: u32 = 1 << 20;
 /// Envelopes or names on one page.

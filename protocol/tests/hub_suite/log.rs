@@ -1,15 +1,15 @@
 //! The log: founding, appending, conflicts, restarts.
 
-use dialtone_protocol::UnixMillis;
 use dialtone_protocol::crypto::InviteSecret;
 use dialtone_protocol::hub::Input;
 use dialtone_protocol::hub::store::Op;
-use dialtone_protocol::ids::{EntryHash, Head};
+use dialtone_protocol::ids::{EntryHash, GroupId, Head};
 use dialtone_protocol::limits;
 use dialtone_protocol::sigchain::{DeviceRecord, Draft, Payload, Role};
 use dialtone_protocol::wire::cbor;
 use dialtone_protocol::wire::chain::{Append, ChainPage};
 use dialtone_protocol::wire::http::Request;
+use dialtone_protocol::{Machine, UnixMillis};
 use serde_json::{Value, json};
 
 use crate::community::{Community, NEVER, Person, genesis, person, reason};
@@ -230,6 +230,71 @@ fn an_append_whose_answer_was_lost_is_found_again() {
     assert_eq!(again.status, 409);
     let page: ChainPage = cbor::decode(&again.body).unwrap();
     assert_eq!(page.head, Some(entry.head()));
+}
+
+/// An append that opens the next epoch of everybody's key, which the store keeps and then says that it failed.
+fn rotate_with_a_lost_answer(community: &mut Community) -> Head {
+    let founder = community.founder.clone();
+    let entry = community.draft(&founder, community.rotation(GroupId::Open, 1));
+    let append = community.append(&[&entry]);
+    let world = &mut community.world;
+    world.held = Some([].into());
+    let request = Request::AppendSigchain(append);
+    let id = world.say(request, Some(&founder.token));
+    world.release_one();
+    world.trouble = Some(Trouble::AnswerLost);
+    world.release_one();
+    assert_eq!(world.responses[&id].status, 500);
+    world.trouble = None;
+    community.chain.append(entry.bytes()).unwrap();
+    entry.head()
+}
+
+// spec 6.6
+#[test]
+fn the_hub_catches_up_by_itself_after_a_lost_answer() {
+    let mut community = Community::found();
+    let bob = community.member("bob", 2);
+    let channel = community.open_channel(1);
+    let conn = community.world.greet(&bob.token);
+    let head = rotate_with_a_lost_answer(&mut community);
+    community.world.release();
+    // Nobody appends anything, and yet everybody hears of the epoch that was opened.
+    let event = community.world.events(conn).remove(0);
+    assert_eq!(event["type"], "sigchain.appended");
+    assert_eq!(event["head"]["index"], head.index);
+    let frame = community.sealed(&bob, channel, 1, 1);
+    assert_eq!(community.send(conn, frame)["type"], "channel.message.ack");
+}
+
+// spec 6.6
+#[test]
+fn the_hub_catches_up_as_soon_as_the_store_works_again() {
+    let mut community = Community::found();
+    let bob = community.member("bob", 2);
+    let conn = community.world.greet(&bob.token);
+    rotate_with_a_lost_answer(&mut community);
+    let world = &mut community.world;
+    world.trouble = Some(Trouble::Down);
+    world.release();
+    let catch_up = |world: &mut World| {
+        world.asked = Some(Vec::new());
+        world.sleep(limits::CATCH_UP_PAUSE);
+        world.asked.take().unwrap_or_default().len()
+    };
+    for _ in 0..3 {
+        assert_eq!(
+            world.hub.poll_timeout(),
+            Some(world.now + limits::CATCH_UP_PAUSE)
+        );
+        assert_eq!(catch_up(world), 1);
+        assert_eq!(world.types(conn), Vec::<String>::new());
+    }
+    world.trouble = None;
+    // One page, and one more that says that it was the last.
+    assert_eq!(catch_up(world), 2);
+    assert_eq!(world.types(conn), ["sigchain.appended"]);
+    assert_eq!(catch_up(world), 0);
 }
 
 // spec 6.14
