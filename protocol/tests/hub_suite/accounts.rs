@@ -8,7 +8,7 @@ use dialtone_protocol::wire::http::Request;
 use dialtone_protocol::wire::sensitive::Sensitive;
 use serde_json::{Value, json};
 
-use crate::world::{World, config, key};
+use crate::world::{ADMIN_TOKEN, World, config, key};
 
 #[test]
 fn the_first_registrant_is_admin_and_the_second_is_not() {
@@ -210,14 +210,24 @@ fn only_an_admin_makes_users_without_a_password() {
     assert_eq!(world.log_in("carl", "password1").0, 401);
 }
 
-// Flaw 9.1.3: a user made before the first registration left the server without an admin for ever. Only an admin
-// makes users now, so that can no longer happen.
+// Flaw 9.1.3: a user made before the first registration left the server without an admin for ever. Only the host and
+// admins make users now, and whom they make cannot log in and is not the first. spec 5.6
 #[test]
 fn nobody_comes_before_the_first_admin() {
     let mut world = World::new();
     let body = json!({ "username": "early" });
-    assert_eq!(world.http("POST", "/users", None, body).0, 401);
+    assert_eq!(world.http("POST", "/users", None, body.clone()).0, 401);
+    let (id, body) = (RequestId(1_000), body.to_string());
+    world.input(Input::Request {
+        id,
+        call: Request::parse("POST", "/users", "", body.as_bytes()).unwrap(),
+        auth: None,
+        admin_token: Some(ADMIN_TOKEN),
+        peer: None,
+    });
+    assert_eq!(world.responses[&id].status, 201);
     assert_eq!(world.register("ann").answer["is_admin"], true);
+    assert_eq!(world.register("bob").answer["is_admin"], false);
 }
 
 #[test]

@@ -41,7 +41,7 @@ impl MemoryStore {
                 if let Err(refusal) = self.consume(&invite, now, &username_hash) {
                     return refusal;
                 }
-                let is_admin = self.users.is_empty();
+                let is_admin = !self.users.values().any(|it| it.password_hash.is_some());
                 self.usernames.insert(username_hash, user);
                 self.users.insert(
                     user,

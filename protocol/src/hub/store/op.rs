@@ -39,9 +39,9 @@ pub enum Op {
         /// The hash of its token.
         token_hash: TokenHash,
     },
-    /// Consumes an invite and makes a trusted user, a device and a session. The user is an admin if there was no
-    /// user at all. Answers `Registered`, or, with nothing changed and in this order, `NotFound` (no such invite),
-    /// `Used`, `Expired` (`expires_at <= now`), `UsernameTaken`.
+    /// Consumes an invite and makes a trusted user, a device and a session. The user is an admin if there was none
+    /// with a password: one of [`CreateUser`](Self::CreateUser) never logs in. Answers `Registered`, or, with nothing
+    /// changed and in this order, `NotFound` (no such invite), `Used`, `Expired` (`expires_at <= now`), `UsernameTaken`.
     Register {
         /// The hash of the invite's token.
         invite: TokenHash,

@@ -15,6 +15,10 @@ pub(super) const CASES: &[Case] = &[
         run: first_user_is_admin,
     },
     Case {
+        name: "who cannot log in is not the first user",
+        run: who_cannot_log_in_is_not_first,
+    },
+    Case {
         name: "a refused registration changes nothing",
         run: refused_registration,
     },
@@ -58,6 +62,18 @@ fn first_user_is_admin(apply: Apply<'_>) {
     let users = [user(2), user(9)].into();
     let found = apply(Op::FindUsers { users });
     assert!(matches!(found, Ok(Answer::Users(rows)) if rows.len() == 1));
+}
+
+fn who_cannot_log_in_is_not_first(apply: Apply<'_>) {
+    let made = Op::CreateUser {
+        user: user(9),
+        username_hash: [9; 32],
+        created_at: UnixMillis(1000),
+    };
+    assert_eq!(apply(made), Ok(Answer::Done));
+    for (number, is_admin) in [(1, true), (2, false)] {
+        assert_eq!(register(apply, number), Ok(Answer::Registered { is_admin }));
+    }
 }
 
 fn refused_registration(apply: Apply<'_>) {

@@ -102,7 +102,10 @@ async fn register<S: Sql>(
     session: NewSession,
 ) -> Result<Answer, SqlError> {
     let is_admin = sql
-        .query_one("SELECT 1 FROM users LIMIT 1", vec![])
+        .query_one(
+            "SELECT 1 FROM users WHERE password_hash IS NOT NULL LIMIT 1",
+            vec![],
+        )
         .await?
         .is_none();
     sql.execute(
