@@ -16,7 +16,7 @@ pub enum Lane {
     Loose(u64),
 }
 
-/// What the network does to what it carries. The rates are per mille of what is sent.
+/// What the network does to what it carries, and the store to what it is asked. The rates are per mille of that.
 #[derive(Clone, Copy, Debug)]
 pub struct Faults {
     /// The shortest time on the way.
@@ -29,6 +29,8 @@ pub struct Faults {
     pub duplication: u16,
     /// What may overtake what was sent before it.
     pub reordering: u16,
+    /// Writes that the store of the server keeps and says that it failed.
+    pub lost_answers: u16,
 }
 
 impl Faults {
@@ -39,6 +41,7 @@ impl Faults {
         loss: 0,
         duplication: 0,
         reordering: 0,
+        lost_answers: 0,
     };
 }
 

@@ -66,6 +66,7 @@ fn draw_faults(world: &mut World) -> Faults {
         loss: rate(dice),
         duplication: rate(dice),
         reordering: rate(dice),
+        lost_answers: rate(dice),
     }
 }
 

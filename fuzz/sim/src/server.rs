@@ -61,6 +61,8 @@ pub struct Server {
     ready: bool,
     store: MemoryStore,
     dice: Dice,
+    /// How many writes in a thousand are kept and answered as failed.
+    lost_answers: u16,
     due: BTreeMap<(Instant, u64), Due>,
     last_write: Instant,
     counter: u64,
@@ -82,6 +84,7 @@ impl Server {
             ready: false,
             store: MemoryStore::default(),
             dice,
+            lost_answers: 0,
             due: BTreeMap::new(),
             last_write: Instant::ZERO,
             counter: 0,
@@ -91,6 +94,11 @@ impl Server {
             unread: VecDeque::new(),
             host_answers: Vec::new(),
         }
+    }
+
+    /// Changes how many writes in a thousand the store keeps while it says that it failed.
+    pub fn set_lost_answers(&mut self, per_mille: u16) {
+        self.lost_answers = per_mille;
     }
 
     /// Starts the process on what the store kept.
@@ -234,7 +242,12 @@ impl Server {
             };
             match due {
                 Due::Apply(id, op) => {
+                    let is_lost = op.is_write() && self.dice.chance(self.lost_answers);
                     let result = self.store.apply(op);
+                    let result = result.and_then(|answer| match is_lost {
+                        true => Err(StoreError::Unavailable),
+                        false => Ok(answer),
+                    });
                     // Applied and durable, but the process may die before it hears of that.
                     self.schedule(now + Duration::from_micros(50), Due::Answer(id, result));
                 }

@@ -166,8 +166,9 @@ impl World {
         }
     }
 
-    /// Changes what the network does.
+    /// Changes what the network does, and the store.
     pub fn set_faults(&mut self, faults: Faults) {
+        self.server.set_lost_answers(faults.lost_answers);
         self.network.set_faults(faults);
     }
 
