@@ -65,10 +65,11 @@ impl Client {
         chore: Chore,
         result: Result<HttpAnswer<'_>, LinkFailure>,
     ) {
-        match chore {
-            Chore::PostPending => return self.pending_posted(result),
-            Chore::PostEnvelopes => return self.envelopes_posted(result),
-            _ => {}
+        if chore == Chore::PostPending {
+            return self.pending_posted(result);
+        }
+        if chore == Chore::PostEnvelopes {
+            return self.envelopes_posted(result);
         }
         let body = match result {
             Ok(HttpAnswer {
