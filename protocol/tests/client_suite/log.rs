@@ -10,7 +10,7 @@ use dialtone_protocol::wire::http::{Request, Response};
 
 use crate::channels::two;
 use crate::join::texts;
-use crate::net::Net;
+use crate::net::{Hold, Net};
 
 fn is_log(request: &Request) -> bool {
     matches!(request, Request::Sigchain { .. })
@@ -38,7 +38,10 @@ fn a_log_that_was_read_before_a_message_came_says_nothing_about_it() {
     let (mut net, alice, bob) = two();
     let general = net.channel(alice, "general");
     // The answer ends with the first of two entries, and is slow.
-    net.holds = Some((bob, is_log));
+    net.holds = Some(Hold {
+        of: bob,
+        to: is_log,
+    });
     grow(&mut net, alice, "first");
     grow(&mut net, alice, "second");
     net.send(alice, general, "signed at the newest head");
@@ -54,7 +57,10 @@ fn a_message_that_came_before_the_log_of_a_new_connection_waits_for_it() {
     let general = net.channel(alice, "general");
     net.cut(bob);
     grow(&mut net, alice, "first");
-    net.holds = Some((bob, is_log));
+    net.holds = Some(Hold {
+        of: bob,
+        to: is_log,
+    });
     while net.held.is_empty() {
         net.wait(1);
     }
@@ -72,7 +78,10 @@ fn a_key_that_was_made_while_somebody_joins_waits_for_the_log() {
     let general = net.channel(alice, "general");
     let (link, other) = (net.invite(alice), net.invite(alice));
     let carol = net.add("carol", &link);
-    net.holds = Some((carol, is_log));
+    net.holds = Some(Hold {
+        of: carol,
+        to: is_log,
+    });
     net.connect(carol);
     assert!(!net.held.is_empty());
     // Everybody's key is replaced, and Carol's invite gets the new one. What says so on her socket is slow.
@@ -100,9 +109,10 @@ fn a_key_that_was_made_while_somebody_joins_waits_for_the_log() {
 #[test]
 fn an_answer_from_before_ones_own_append_accuses_nobody() {
     let (mut net, alice, _) = two();
-    net.holds = Some((alice, |request| {
-        is_log(request) || matches!(request, Request::AppendSigchain(_))
-    }));
+    net.holds = Some(Hold {
+        of: alice,
+        to: |request| is_log(request) || matches!(request, Request::AppendSigchain(_)),
+    });
     // The log is asked for while an append is on its way, and the server answers that question first; but its answer
     // to the append comes first here.
     let before = Rc::new(Cell::new(None));

@@ -22,6 +22,13 @@ pub(crate) const URL: &str = "http://localhost:8080";
 /// What an evil server answers instead.
 pub(crate) type Tamper = Box<dyn FnMut(&Request, Response) -> Response>;
 
+/// The answers to some requests of one client.
+#[derive(Clone, Copy)]
+pub(crate) struct Hold {
+    pub(crate) of: usize,
+    pub(crate) to: fn(&Request) -> bool,
+}
+
 /// A client with its disk.
 pub(crate) struct Peer {
     pub(crate) client: Option<Client>,
@@ -55,8 +62,8 @@ pub(crate) struct Net {
     pub(crate) tamper: Option<Tamper>,
     /// Requests whose answer is lost though they were carried out.
     pub(crate) loses: Option<fn(&Request) -> bool>,
-    /// Requests of a client whose answers stay on their way until they are let through.
-    pub(crate) holds: Option<(usize, fn(&Request) -> bool)>,
+    /// Answers that stay on their way until they are let through.
+    pub(crate) holds: Option<Hold>,
     pub(crate) held: VecDeque<(usize, CallId, Response)>,
     /// A client to whom no frame comes through.
     pub(crate) deaf: Option<usize>,

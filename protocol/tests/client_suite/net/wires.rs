@@ -8,7 +8,7 @@ use dialtone_protocol::crypto::password::KdfMemory;
 use dialtone_protocol::hub::{self, ConnId, RequestId, Work, WorkAnswer};
 use dialtone_protocol::wire::http::{Request, Response};
 
-use super::{Asked, Net};
+use super::{Asked, Hold, Net};
 
 impl Net {
     /// Carries out what everybody says until nobody says anything more.
@@ -95,10 +95,8 @@ impl Net {
                     Some(tamper) => tamper(&request, response),
                     None => response,
                 };
-                if self
-                    .holds
-                    .is_some_and(|(of, holds)| of == peer && holds(&request))
-                {
+                let is_held = |hold: Hold| hold.of == peer && (hold.to)(&request);
+                if self.holds.is_some_and(is_held) {
                     self.held.push_back((peer, id, response));
                 } else {
                     self.answer(peer, id, &response);
