@@ -39,6 +39,16 @@ pub const MAX_SEALED_BYTES: usize = MAX_BODY_BYTES / 4 * 3;
 pub const MESSAGE_BUCKETS: [usize; 10] =
     [256, 512, 1024, 1536, 2048, 3072, 4096, 6144, 8192, 12_243];
 
+/// A description of a voice connection, in bytes: one audio track takes about 1,500, and browsers offer many codecs.
+pub const MAX_SDP_BYTES: usize = 12 << 10;
+
+/// An ICE candidate, in bytes: they take about 150.
+pub const MAX_CANDIDATE_BYTES: usize = 1024;
+
+/// What a device signs about its voice, in bytes after base64: it takes about 500, and a full roster must fit into a
+/// frame.
+pub const MAX_PROOF_BYTES: usize = 640;
+
 /// The name of a user or a channel, in bytes of UTF-8: it fits on a line of the narrowest terminal.
 pub const MAX_NAME_BYTES: usize = 64;
 

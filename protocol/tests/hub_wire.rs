@@ -18,6 +18,7 @@ use dialtone_protocol::wire::frame::{Hello, SendMessage};
 use dialtone_protocol::wire::http::{Request, Route};
 use dialtone_protocol::wire::request::HistoryRange;
 use dialtone_protocol::wire::sensitive::Sensitive;
+use dialtone_protocol::wire::voice::{Signal, SignalContent, Signalled, VoiceDevice, VoiceJoin};
 use dialtone_protocol::wire::ws::{ClientFrame, ServerEvent};
 use proptest::prelude::*;
 
@@ -203,7 +204,7 @@ fn event() -> impl Strategy<Value = ServerEvent> {
         head(),
         group(),
         recipient(),
-        0..17_u8,
+        0..24_u8,
     )
         .prop_map(
             |((a, b, c), text, number, small, head, group, recipient, kind)| {
@@ -278,6 +279,49 @@ fn event() -> impl Strategy<Value = ServerEvent> {
                         user_id: user,
                         online: number % 2 == 0,
                     },
+                    16 => ServerEvent::VoicePresence {
+                        channel_id,
+                        sender: user,
+                        active: number % 2 == 0,
+                    },
+                    17 => ServerEvent::VoiceRoster {
+                        channel_id,
+                        users: vec![user],
+                        devices: vec![VoiceDevice {
+                            user_id: user,
+                            device_id: device,
+                            proof: Some(text),
+                        }],
+                    },
+                    18 => ServerEvent::VoiceJoined {
+                        channel_id,
+                        sender: user,
+                        device_id: Some(device),
+                        proof: None,
+                    },
+                    19 => ServerEvent::VoiceLeft {
+                        channel_id,
+                        sender: user,
+                        device_id: None,
+                    },
+                    20..=22 => {
+                        let content = match kind {
+                            20 => SignalContent::Offer { sdp: text.clone() },
+                            21 => SignalContent::Answer { sdp: text.clone() },
+                            _ => SignalContent::Candidate {
+                                candidate: text.clone(),
+                            },
+                        };
+                        let signalled = Signalled {
+                            channel_id,
+                            sender: user,
+                            recipient: UserId(c),
+                            sender_device_id: Some(device),
+                            recipient_device_id: None,
+                            proof: Some(text),
+                        };
+                        ServerEvent::signal(content, signalled)
+                    }
                     _ => ServerEvent::Welcome(Welcome {
                         protocol: small,
                         server_id: ServerId(a),
@@ -299,6 +343,24 @@ fn event() -> impl Strategy<Value = ServerEvent> {
                 }
             },
         )
+}
+
+fn signal() -> impl Strategy<Value = Signal> {
+    let device = proptest::option::of(any::<[u8; 16]>().prop_map(DeviceId));
+    let proof = proptest::option::of(text());
+    (text(), text(), device, text(), 0..3_u8, proof).prop_map(
+        |(channel_id, recipient, recipient_device_id, content, kind, proof)| Signal {
+            channel_id,
+            recipient,
+            recipient_device_id,
+            content: match kind {
+                0 => SignalContent::Offer { sdp: content },
+                1 => SignalContent::Answer { sdp: content },
+                _ => SignalContent::Candidate { candidate: content },
+            },
+            proof,
+        },
+    )
 }
 
 fn frame() -> impl Strategy<Value = ClientFrame> {
@@ -323,6 +385,11 @@ fn frame() -> impl Strategy<Value = ClientFrame> {
             group,
             epoch: Epoch(epoch)
         }),
+        (text(), proptest::option::of(text())).prop_map(|(channel_id, proof)| {
+            ClientFrame::VoiceJoin(VoiceJoin { channel_id, proof })
+        }),
+        text().prop_map(|channel_id| ClientFrame::VoiceLeave { channel_id }),
+        signal().prop_map(ClientFrame::Signal),
     ]
 }
 

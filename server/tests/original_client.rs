@@ -60,6 +60,7 @@ fn conversation(on: On<'_>) {
     let (alice, bob) = accounts(&server);
     let channel = channels(&alice, &bob);
     messages(&alice, &bob, &channel);
+    voice(&alice, &bob, &channel);
     keys(&alice, &bob, &channel);
     profiles_and_presence(&alice, &bob);
 
@@ -185,6 +186,39 @@ fn messages(alice: &User, bob: &User, channel: &str) {
     assert_eq!(
         (unknown.status, &unknown.json()["messages"]),
         (200, &json!([]))
+    );
+}
+
+/// A call of two daemons, message by message.
+fn voice(alice: &User, bob: &User, channel: &str) {
+    let (mut a, mut b) = (alice.socket(), bob.socket());
+    let join = json!({"type": "voice_join", "channel_id": channel});
+    a.send(&join);
+    assert_eq!(a.wait("voice_roster")["users"], json!([alice.id]));
+    assert_eq!(a.wait("voice_join")["sender"], json!(alice.id));
+    b.send(&join);
+    let mut users = [&alice.id, &bob.id];
+    users.sort();
+    assert_eq!(b.wait("voice_roster")["users"], json!(users));
+    // Whoever is inside offers to the newcomer.
+    assert_eq!(a.wait("voice_join")["sender"], json!(bob.id));
+    for (kind, field) in [
+        ("webrtc_offer", "sdp"),
+        ("webrtc_answer", "sdp"),
+        ("ice_candidate", "candidate"),
+    ] {
+        let mut signal = json!({"type": kind, "channel_id": channel, "recipient": bob.id});
+        signal[field] = "v=0\r\na=x <&>\r\n".into();
+        a.send(&signal);
+        signal["sender"] = json!(alice.id);
+        assert_eq!(b.wait(kind), signal);
+    }
+    drop(b);
+    assert_eq!(a.wait("voice_leave")["sender"], json!(bob.id));
+    let left = a.wait("voice.presence");
+    assert_eq!(
+        left,
+        json!({"type": "voice.presence", "channel_id": channel, "sender": bob.id})
     );
 }
 

@@ -128,6 +128,13 @@ impl Client {
             | ServerEvent::DeviceJoined { .. }
             | ServerEvent::ProfileUpdated { .. }
             | ServerEvent::VoiceSnapshot { .. }
+            | ServerEvent::VoicePresence { .. }
+            | ServerEvent::VoiceRoster { .. }
+            | ServerEvent::VoiceJoined { .. }
+            | ServerEvent::VoiceLeft { .. }
+            | ServerEvent::Offer { .. }
+            | ServerEvent::Answer { .. }
+            | ServerEvent::Candidate { .. }
             | ServerEvent::Unknown => {}
         }
     }

@@ -64,6 +64,7 @@ impl Hub {
             | (ChannelStep::Deleted(_), Answer::NotFound) => rules::not_found(),
             (ChannelStep::Deleted(channel_id), Answer::Done) => {
                 self.announced.remove(&channel_id);
+                self.end_room(channel_id);
                 self.broadcast(&ServerEvent::ChannelDeleted { channel_id });
                 Response::empty(204)
             }

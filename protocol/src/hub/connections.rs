@@ -39,6 +39,10 @@ pub(super) struct Connection {
     /// The first message that was dropped, by channel, once there was no room.
     lagged: Option<BTreeMap<ChannelId, Seq>>,
     pub(super) key_requests: Bucket,
+    /// The channel whose voice room it wants to enter, while the store is asked for it.
+    pub(super) entering: Option<ChannelId>,
+    pub(super) room_changes: Bucket,
+    pub(super) signals: Bucket,
 }
 
 /// What became of a frame for a connection.
@@ -63,6 +67,9 @@ impl Connection {
             unacked: 0,
             lagged: None,
             key_requests: Bucket::default(),
+            entering: None,
+            room_changes: Bucket::default(),
+            signals: Bucket::default(),
         }
     }
 

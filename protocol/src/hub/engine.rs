@@ -16,6 +16,7 @@ use super::log::Appends;
 use super::membership::Membership;
 use super::pending::{Awaiting, AwaitingWork, Step, Unexpected};
 use super::pressure::Pressure;
+use super::rooms::Rooms;
 use super::rules;
 use super::store::{Answer, Op, StoreError};
 use super::tickets::Tickets;
@@ -42,6 +43,7 @@ pub struct Hub {
     pub(super) ids: (ServerId, StoreId),
     pub(super) members: Arc<Membership>,
     pub(super) connections: Connections,
+    pub(super) rooms: Rooms,
     pub(super) pressure: Pressure,
     pub(super) tickets: Tickets,
     pub(super) challenges: Challenges,
@@ -80,6 +82,7 @@ impl Hub {
             ids: (ServerId([0; 16]), StoreId([0; 16])),
             members: Arc::default(),
             connections: Connections::default(),
+            rooms: Rooms::default(),
             pressure: Pressure::default(),
             tickets: Tickets::default(),
             challenges: Challenges::default(),
@@ -186,6 +189,11 @@ impl Hub {
             Awaiting::Ended => self.ended_stored(result),
             Awaiting::Message(message) => self.message_stored(message, result),
             Awaiting::Request { id, step } => self.request_stored(id, step, result),
+            Awaiting::Room {
+                conn,
+                channel,
+                proof,
+            } => self.room_stored(conn, channel, proof, result),
             Awaiting::Resume { conn, resume } => self.resume_stored(conn, &resume, result),
         }
     }

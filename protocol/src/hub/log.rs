@@ -268,6 +268,7 @@ impl Hub {
         // A session that is being looked up may belong to somebody who is gone now.
         self.endings += 1;
         self.close_all(conns, 1008, "session ended");
+        self.evict();
         self.announce(&ServerEvent::SigchainAppended { head }, |_| true);
     }
 

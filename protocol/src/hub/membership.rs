@@ -7,7 +7,7 @@ use crate::crypto::VerifyKey;
 use crate::ids::{
     ChannelId, Commitment, DeviceId, Epoch, GroupId, Head, RecipientId, Subject, UserId,
 };
-use crate::sigchain::{Chain, Effect, Entry, Invalid, Payload};
+use crate::sigchain::{Access, Chain, Effect, Entry, Invalid, Payload};
 use crate::time::UnixMillis;
 use crate::wire::chain::OwedKey;
 
@@ -176,6 +176,24 @@ impl Membership {
     /// Whether the device may read and write in the channel now.
     pub(super) fn may_use(&self, device: DeviceId, channel: ChannelId) -> bool {
         self.chain.entitled_device(device, channel)
+    }
+
+    /// Whether the log made the channel, and did not delete it.
+    pub(super) fn has_channel(&self, channel: ChannelId) -> bool {
+        let channel = self.chain.channel(channel);
+        channel.is_some_and(|channel| channel.span.is_open())
+    }
+
+    /// Whether the device may enter the voice room of a channel that the log made. Into that of an open one comes
+    /// everybody who may log in: the devices there decide for themselves whom they talk to.
+    pub(super) fn may_enter_room(&self, device: DeviceId, channel: ChannelId) -> bool {
+        self.has_channel(channel) && self.may_know_room(device, channel)
+    }
+
+    /// Whether the device is told who is in the voice room of a channel.
+    pub(super) fn may_know_room(&self, device: DeviceId, channel: ChannelId) -> bool {
+        let channel_of_log = self.chain.channel(channel);
+        channel_of_log.is_none_or(|it| it.access == Access::Open) || self.may_use(device, channel)
     }
 
     /// Whether a group's keys may be sealed to the recipient.

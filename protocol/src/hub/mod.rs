@@ -31,6 +31,7 @@ mod owed;
 mod pending;
 mod presence;
 mod pressure;
+mod rooms;
 mod rules;
 mod sessions;
 mod sharing;
@@ -39,6 +40,7 @@ pub mod store;
 #[doc(hidden)]
 pub mod store_suite;
 mod tickets;
+mod voice;
 mod work;
 
 use alloc::sync::Arc;

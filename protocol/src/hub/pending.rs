@@ -2,6 +2,7 @@
 
 use alloc::boxed::Box;
 use alloc::collections::BTreeMap;
+use alloc::string::String;
 
 use super::access::{Authenticating, Caller};
 use super::accounts::{AccountStep, AccountWork};
@@ -34,6 +35,15 @@ pub(super) enum Awaiting {
         id: RequestId,
         /// The step.
         step: Step,
+    },
+    /// The channel whose voice room a connection wants to enter.
+    Room {
+        /// The connection.
+        conn: ConnId,
+        /// The channel.
+        channel: ChannelId,
+        /// What the device signed about it.
+        proof: Option<String>,
     },
     /// What a connection missed.
     Resume {

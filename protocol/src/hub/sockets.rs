@@ -5,17 +5,28 @@ use alloc::string::{String, ToString};
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 
+use super::access::Caller;
 use super::connections::{Connection, Room, Stage};
 use super::pending::Awaiting;
 use super::store::{Answer, Op, StoreError};
 use super::{ConnId, Hub, HubError, Output, SessionKey};
-use crate::ids::{ChannelId, Epoch, GroupId, RecipientId, Seq, UserId};
+use crate::ids::{ChannelId, Epoch, GroupId, RecipientId, Seq};
 use crate::limits;
 use crate::wire::event::{ErrorCode, ErrorEvent, ServerEvent, Welcome, WelcomeLimits};
 use crate::wire::frame::{ClientFrame, Hello};
 
 /// The version of the protocol on top of the base API.
 pub const PROTOCOL: u32 = 1;
+
+/// A connection that ended or left its voice room: what others are told of it.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Gone {
+    pub(super) caller: Caller,
+    /// Whether it was its user's last.
+    pub(super) last: bool,
+    /// The voice room that it was in.
+    pub(super) room: Option<ChannelId>,
+}
 
 impl Hub {
     pub(super) fn connected(&mut self, conn: ConnId, session: SessionKey) -> Result<(), HubError> {
@@ -41,7 +52,7 @@ impl Hub {
             sender: caller.user,
             device_id: caller.device,
         });
-        let voice_rooms = BTreeMap::new();
+        let voice_rooms = self.voice_snapshot(caller);
         self.tell(conn, &ServerEvent::VoiceSnapshot { voice_rooms });
         if first {
             let (user_id, online) = (caller.user, true);
@@ -54,7 +65,7 @@ impl Hub {
         if !self.connections.contains(conn) {
             return Err(HubError::UnknownConnection);
         }
-        let gone = self.connections.close(conn);
+        let gone = self.part(conn);
         self.connections.remove(conn);
         self.announce_gone(gone.into_iter().collect());
         Ok(())
@@ -93,6 +104,9 @@ impl Hub {
         match frame {
             Ok(ClientFrame::SendMessage(message)) => self.send_message(conn, message),
             Ok(ClientFrame::KeyRequest { group, epoch }) => self.request_key(conn, group, epoch),
+            Ok(ClientFrame::VoiceJoin(join)) => self.join_room(conn, join),
+            Ok(ClientFrame::VoiceLeave { channel_id }) => self.quit_room(conn, &channel_id),
+            Ok(ClientFrame::Signal(signal)) => self.signal(conn, signal),
             Ok(ClientFrame::Hello(_)) => {
                 self.refuse(conn, ErrorCode::InvalidMessage, "hello must come first");
             }
@@ -138,7 +152,9 @@ impl Hub {
             server_id,
             store_id,
             limits: welcome_limits(),
-            features: ["sigchain", "names", "pending"].map(String::from).into(),
+            features: ["sigchain", "names", "pending", "voice"]
+                .map(String::from)
+                .into(),
             ice_servers: self.config.ice_servers.clone(),
             sigchain_head: self.members.head(),
         };
@@ -223,7 +239,7 @@ impl Hub {
     }
 
     /// Refuses a frame that carried no message.
-    fn refuse(&mut self, conn: ConnId, code: ErrorCode, message: &str) {
+    pub(super) fn refuse(&mut self, conn: ConnId, code: ErrorCode, message: &str) {
         let event = ErrorEvent {
             code,
             message: message.to_string(),
@@ -299,37 +315,59 @@ impl Hub {
         self.announce_gone(gone);
     }
 
-    /// Sends nothing more to connections. Answers whose last ones they were.
-    fn shut(&mut self, conns: Vec<ConnId>, code: u16, reason: &'static str) -> Vec<UserId> {
+    /// Sends nothing more to connections. Answers what others must be told about it.
+    fn shut(&mut self, conns: Vec<ConnId>, code: u16, reason: &'static str) -> Vec<Gone> {
         let mut gone = Vec::new();
         for conn in conns {
             if self.connections.get(conn).is_some_and(Connection::is_open) {
                 self.emit(Output::Close { conn, code, reason });
-                gone.extend(self.connections.close(conn));
+                gone.extend(self.part(conn));
             }
         }
         gone
     }
 
+    /// Sends nothing more to a connection, and takes it out of its voice room.
+    fn part(&mut self, conn: ConnId) -> Option<Gone> {
+        let connection = self.connections.get(conn).filter(|it| it.is_open())?;
+        let caller = connection.caller;
+        let last = self.connections.close(conn).is_some();
+        let room = self.rooms.leave(conn);
+        (last || room.is_some()).then_some(Gone { caller, last, room })
+    }
+
     /// Says who went offline. Whom that fills up is closed and announced in turn, by a list and not by a call within the
     /// call: one broadcast may fill up everybody.
-    fn announce_gone(&mut self, gone: Vec<UserId>) {
+    pub(super) fn announce_gone(&mut self, gone: Vec<Gone>) {
         let mut gone = VecDeque::from(gone);
         if gone.is_empty() {
             return;
         }
-        let mut to = self.connections.select(Connection::is_greeted);
-        while let Some(user_id) = gone.pop_front() {
-            let online = false;
-            let event = ServerEvent::PresenceChanged { user_id, online };
-            let frame: Arc<str> = event.to_text().into();
-            let full = self.fill(&mut to, |it| it.queue(frame.len()));
-            if !to.is_empty() {
-                let to = to.clone();
-                self.emit(Output::Send { to, frame });
+        let mut greeted = self.connections.select(Connection::is_greeted);
+        while let Some(Gone { caller, last, room }) = gone.pop_front() {
+            let mut full = Vec::new();
+            let farewells = room.map(|room| self.farewells(room, caller));
+            for (mut to, event) in farewells.into_iter().flatten() {
+                full.extend(self.deliver(&mut to, &event));
+            }
+            if last {
+                let (user_id, online) = (caller.user, false);
+                let event = ServerEvent::PresenceChanged { user_id, online };
+                full.extend(self.deliver(&mut greeted, &event));
             }
             gone.extend(self.shut(full, 1013, "too slow"));
         }
+    }
+
+    /// Sends an event to those that have room. Leaves them in `to`, and answers those that must be closed.
+    fn deliver(&mut self, to: &mut Vec<ConnId>, event: &ServerEvent) -> Vec<ConnId> {
+        let frame: Arc<str> = event.to_text().into();
+        let full = self.fill(to, |it| it.queue(frame.len()));
+        if !to.is_empty() {
+            let to = to.clone();
+            self.emit(Output::Send { to, frame });
+        }
+        full
     }
 
     pub(super) fn expire_connections(&mut self) {

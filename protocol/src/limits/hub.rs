@@ -119,6 +119,22 @@ pub const READERS_WAIT: Duration = Duration::from_millis(250);
 pub const MAX_UNACKED_MESSAGES: u32 = 1024;
 /// Channels in one `session.lagged`, so that it stays within a frame.
 pub const MAX_LAGGED_CHANNELS: usize = 500;
+/// Connections in one voice room: each talks to each, and the roster with all proofs must fit into a frame.
+pub const MAX_ROOM_MEMBERS: usize = 32;
+
+/// Changes of its voice room that a connection has before it must wait: a person goes back and forth now and then.
+pub const ROOM_CHANGES: u32 = 20;
+
+/// How often a connection gets one of [`ROOM_CHANGES`] back.
+pub const ROOM_CHANGE_EVERY: Duration = Duration::from_secs(1);
+
+/// Signals that a connection has before it must wait: an offer and a dozen candidates for each other device in a full
+/// room.
+pub const SIGNALS: u32 = 512;
+
+/// How often a connection gets one of [`SIGNALS`] back.
+pub const SIGNAL_EVERY: Duration = Duration::from_millis(20);
+
 /// Requests for keys that a connection has before it must wait, and how often it gets one back.
 pub const KEY_REQUESTS: u32 = 32;
 /// See [`KEY_REQUESTS`].

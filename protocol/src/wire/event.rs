@@ -1,5 +1,10 @@
 //! What the server says over the WebSocket.
 
+#![allow(
+    clippy::wildcard_enum_match_arm,
+    reason = "the original knows all other events as they are, or not at all"
+)]
+
 use alloc::collections::BTreeMap;
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
@@ -8,6 +13,7 @@ use serde::{Deserialize, Serialize};
 
 use super::json;
 use super::shape;
+use super::voice::{SignalContent, Signalled, VoiceDevice};
 use crate::ids::{
     ChannelId, ClientId, DeviceId, Epoch, GroupId, Head, MessageId, RecipientId, Seq, ServerId,
     StoreId, UserId,
@@ -55,6 +61,81 @@ pub enum ServerEvent {
         /// Users by channel.
         #[serde(default)]
         voice_rooms: BTreeMap<ChannelId, Vec<UserId>>,
+    },
+    /// Somebody is in a voice room now, or not any more.
+    #[serde(rename = "voice.presence")]
+    VoicePresence {
+        /// The room's channel.
+        channel_id: ChannelId,
+        /// Who.
+        sender: UserId,
+        /// Whether they are in it.
+        #[serde(default)]
+        active: bool,
+    },
+    /// Who is in the voice room that this connection has entered.
+    #[serde(rename = "voice_roster")]
+    VoiceRoster {
+        /// The room's channel.
+        channel_id: ChannelId,
+        /// The users, sorted: one for each connection, this one's too.
+        #[serde(default)]
+        users: Vec<UserId>,
+        /// The devices, in the same order.
+        #[serde(default)]
+        devices: Vec<VoiceDevice>,
+    },
+    /// A device entered the voice room.
+    #[serde(rename = "voice_join")]
+    VoiceJoined {
+        /// The room's channel.
+        channel_id: ChannelId,
+        /// Its user.
+        sender: UserId,
+        /// The device. Servers of the original do not say.
+        #[serde(default)]
+        device_id: Option<DeviceId>,
+        /// What the device signed about it, in base64.
+        #[serde(default)]
+        proof: Option<String>,
+    },
+    /// A device left the voice room.
+    #[serde(rename = "voice_leave")]
+    VoiceLeft {
+        /// The room's channel.
+        channel_id: ChannelId,
+        /// Its user.
+        sender: UserId,
+        /// The device. Servers of the original do not say.
+        #[serde(default)]
+        device_id: Option<DeviceId>,
+    },
+    /// A device offers a connection.
+    #[serde(rename = "webrtc_offer")]
+    Offer {
+        /// The description of the connection.
+        sdp: String,
+        /// From whom and for whom.
+        #[serde(flatten)]
+        signal: Signalled,
+    },
+    /// A device answers an offer.
+    #[serde(rename = "webrtc_answer")]
+    Answer {
+        /// The description of the connection.
+        sdp: String,
+        /// From whom and for whom.
+        #[serde(flatten)]
+        signal: Signalled,
+    },
+    /// A device may be reached by another way.
+    #[serde(rename = "ice_candidate")]
+    Candidate {
+        /// The bare attribute, beginning with `candidate:`.
+        candidate: String,
+        /// From whom and for whom.
+        #[serde(flatten)]
+        signal: Signalled,
     },
     /// A frame was refused.
     #[serde(rename = "error")]
@@ -254,6 +335,58 @@ pub struct IceServer {
 }
 
 impl ServerEvent {
+    /// Hands a signal on.
+    #[must_use]
+    pub fn signal(content: SignalContent, signal: Signalled) -> Self {
+        match content {
+            SignalContent::Offer { sdp } => Self::Offer { sdp, signal },
+            SignalContent::Answer { sdp } => Self::Answer { sdp, signal },
+            SignalContent::Candidate { candidate } => Self::Candidate { candidate, signal },
+        }
+    }
+
+    /// A voice event as the original knows it: without devices and proofs.
+    #[must_use]
+    pub fn for_original(self) -> Self {
+        match self {
+            Self::VoiceRoster {
+                channel_id, users, ..
+            } => Self::VoiceRoster {
+                channel_id,
+                users,
+                devices: Vec::new(),
+            },
+            Self::VoiceJoined {
+                channel_id, sender, ..
+            } => Self::VoiceJoined {
+                channel_id,
+                sender,
+                device_id: None,
+                proof: None,
+            },
+            Self::VoiceLeft {
+                channel_id, sender, ..
+            } => Self::VoiceLeft {
+                channel_id,
+                sender,
+                device_id: None,
+            },
+            Self::Offer { sdp, signal } => Self::Offer {
+                sdp,
+                signal: signal.for_original(),
+            },
+            Self::Answer { sdp, signal } => Self::Answer {
+                sdp,
+                signal: signal.for_original(),
+            },
+            Self::Candidate { candidate, signal } => Self::Candidate {
+                candidate,
+                signal: signal.for_original(),
+            },
+            other => other,
+        }
+    }
+
     /// Reads an event. An unknown type is [`ServerEvent::Unknown`].
     ///
     /// # Errors

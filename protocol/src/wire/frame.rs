@@ -7,7 +7,8 @@ use core::fmt;
 use serde::{Deserialize, Serialize};
 
 use super::json;
-use crate::ids::{ChannelId, ClientId, Epoch, GroupId, Seq};
+use super::voice::{RawSignal, Signal, VoiceJoin};
+use crate::ids::{ChannelId, ClientId, DeviceId, Epoch, GroupId, Seq};
 use crate::limits;
 
 /// A frame of a client. Unknown fields are tolerated.
@@ -29,12 +30,24 @@ pub enum ClientFrame {
         /// The epoch.
         epoch: Epoch,
     },
+    /// A wish to enter a voice room.
+    #[serde(rename = "voice_join")]
+    VoiceJoin(VoiceJoin),
+    /// A wish to leave it.
+    #[serde(rename = "voice_leave")]
+    VoiceLeave {
+        /// The room's channel.
+        channel_id: String,
+    },
     /// A message for a person: refused, since only channels have messages.
     #[serde(rename = "message.send")]
     DirectMessage,
     /// A message for everybody: refused likewise.
     #[serde(rename = "message.broadcast")]
     Broadcast,
+    /// Something for a device in the same voice room: an offer, an answer, a candidate.
+    #[serde(untagged)]
+    Signal(Signal),
     /// A type that the server does not know.
     #[serde(untagged)]
     Unsupported,
@@ -89,6 +102,13 @@ pub enum FrameFault {
         /// Its length in bytes.
         got: usize,
     },
+    /// A description, a candidate or a proof is too long.
+    SignalTooLong {
+        /// Its length in bytes.
+        got: usize,
+        /// The longest.
+        max: usize,
+    },
     /// The sealed name is too long.
     NameTooLong {
         /// Its length in bytes.
@@ -108,6 +128,7 @@ impl fmt::Display for FrameFault {
                     limits::MAX_BODY_BYTES
                 )
             }
+            Self::SignalTooLong { got, max } => write!(f, "signal too long: {got} of {max} bytes"),
             Self::NameTooLong { got } => write!(
                 f,
                 "sender_name_enc too long: {got} of {} bytes",
@@ -134,6 +155,10 @@ struct Raw {
     sender_name_enc: String,
     body: String,
     recipient: String,
+    recipient_device_id: Option<DeviceId>,
+    sdp: String,
+    candidate: String,
+    proof: Option<String>,
     client_id: Option<ClientId>,
     protocol: u32,
     resume: BTreeMap<ChannelId, Seq>,
@@ -194,6 +219,24 @@ impl ClientFrame {
                 (Some(group), Some(epoch)) => Self::KeyRequest { group, epoch },
                 _ => return Err(FrameFault::Missing("group and epoch")),
             },
+            "voice_join" => Self::VoiceJoin(VoiceJoin::read(raw.channel_id, raw.proof)?),
+            "voice_leave" if raw.channel_id.is_empty() => {
+                return Err(FrameFault::Missing("channel_id"));
+            }
+            "voice_leave" => Self::VoiceLeave {
+                channel_id: raw.channel_id,
+            },
+            kind @ ("webrtc_offer" | "webrtc_answer" | "ice_candidate") => {
+                Self::Signal(Signal::read(RawSignal {
+                    kind,
+                    channel_id: raw.channel_id,
+                    recipient: raw.recipient,
+                    recipient_device_id: raw.recipient_device_id,
+                    sdp: raw.sdp,
+                    candidate: raw.candidate,
+                    proof: raw.proof,
+                })?)
+            }
             "message.send" => {
                 if raw.recipient.is_empty() || body.is_empty() {
                     return Err(FrameFault::Missing("recipient and body"));

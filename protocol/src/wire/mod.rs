@@ -18,4 +18,5 @@ pub mod request;
 pub mod route;
 pub mod sensitive;
 mod shape;
+pub mod voice;
 pub mod ws;

@@ -11,6 +11,7 @@ use alloc::vec::Vec;
 use serde::Serialize;
 
 use super::event::{Ack, ErrorEvent, Numbered, ServerEvent, Welcome};
+use super::voice::{Signalled, VoiceDevice};
 use crate::ids::{ChannelId, DeviceId, Epoch, GroupId, Head, MessageId, RecipientId, Seq, UserId};
 
 /// An event with its type, ready to be written.
@@ -45,14 +46,58 @@ pub(super) struct Chat<'a> {
 }
 
 /// The base API's shape of voice events.
-#[derive(Serialize)]
+#[derive(Default, Serialize)]
 pub(super) struct Voice<'a> {
     #[serde(rename = "type")]
     kind: &'static str,
-    channel_id: &'static str,
-    sender: &'static str,
-    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
-    voice_rooms: &'a BTreeMap<ChannelId, Vec<UserId>>,
+    channel_id: Text<ChannelId>,
+    sender: Text<UserId>,
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    users: &'a [UserId],
+    #[serde(skip_serializing_if = "is_false")]
+    active: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    voice_rooms: Option<&'a BTreeMap<ChannelId, Vec<UserId>>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    recipient: Option<UserId>,
+    #[serde(skip_serializing_if = "str::is_empty")]
+    sdp: &'a str,
+    #[serde(skip_serializing_if = "str::is_empty")]
+    candidate: &'a str,
+    // What follows is ours.
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    devices: &'a [VoiceDevice],
+    #[serde(skip_serializing_if = "Option::is_none")]
+    device_id: Option<DeviceId>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    sender_device_id: Option<DeviceId>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    recipient_device_id: Option<DeviceId>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    proof: Option<&'a str>,
+}
+
+impl<'a> Voice<'a> {
+    fn signal(kind: &'static str, signal: &'a Signalled) -> Self {
+        Self {
+            kind,
+            channel_id: Text::Id(signal.channel_id),
+            sender: Text::Id(signal.sender),
+            recipient: Some(signal.recipient),
+            sender_device_id: signal.sender_device_id,
+            recipient_device_id: signal.recipient_device_id,
+            proof: signal.proof.as_deref(),
+            ..Self::default()
+        }
+    }
+}
+
+#[expect(
+    clippy::trivially_copy_pass_by_ref,
+    reason = "that is how it is called"
+)]
+const fn is_false(value: &bool) -> bool {
+    !*value
 }
 
 /// An id, or an empty text where the base API has nothing to say.
@@ -146,9 +191,66 @@ pub(super) fn of(event: &ServerEvent) -> Shape<'_> {
         }),
         ServerEvent::VoiceSnapshot { voice_rooms } => Shape::Voice(Voice {
             kind: "voice.presence.snapshot",
-            channel_id: "",
-            sender: "",
-            voice_rooms,
+            voice_rooms: Some(voice_rooms).filter(|rooms| !rooms.is_empty()),
+            ..Voice::default()
+        }),
+        ServerEvent::VoicePresence {
+            channel_id,
+            sender,
+            active,
+        } => Shape::Voice(Voice {
+            kind: "voice.presence",
+            channel_id: Text::Id(*channel_id),
+            sender: Text::Id(*sender),
+            active: *active,
+            ..Voice::default()
+        }),
+        ServerEvent::VoiceRoster {
+            channel_id,
+            users,
+            devices,
+        } => Shape::Voice(Voice {
+            kind: "voice_roster",
+            channel_id: Text::Id(*channel_id),
+            users,
+            devices,
+            ..Voice::default()
+        }),
+        ServerEvent::VoiceJoined {
+            channel_id,
+            sender,
+            device_id,
+            proof,
+        } => Shape::Voice(Voice {
+            kind: "voice_join",
+            channel_id: Text::Id(*channel_id),
+            sender: Text::Id(*sender),
+            device_id: *device_id,
+            proof: proof.as_deref(),
+            ..Voice::default()
+        }),
+        ServerEvent::VoiceLeft {
+            channel_id,
+            sender,
+            device_id,
+        } => Shape::Voice(Voice {
+            kind: "voice_leave",
+            channel_id: Text::Id(*channel_id),
+            sender: Text::Id(*sender),
+            device_id: *device_id,
+            ..Voice::default()
+        }),
+        ServerEvent::Offer { sdp, signal } => Shape::Voice(Voice {
+            sdp,
+            ..Voice::signal("webrtc_offer", signal)
+        }),
+        ServerEvent::Answer { sdp, signal } => Shape::Voice(Voice {
+            sdp,
+            ..Voice::signal("webrtc_answer", signal)
+        }),
+        ServerEvent::Candidate { candidate, signal } => Shape::Voice(Voice {
+            candidate,
+            ..Voice::signal("ice_candidate", signal)
         }),
         other => Shape::Ours(ours(other)),
     }
@@ -191,6 +293,13 @@ fn ours(event: &ServerEvent) -> Ours<'_> {
         | ServerEvent::DeviceJoined { .. }
         | ServerEvent::ProfileUpdated { .. }
         | ServerEvent::VoiceSnapshot { .. }
+        | ServerEvent::VoicePresence { .. }
+        | ServerEvent::VoiceRoster { .. }
+        | ServerEvent::VoiceJoined { .. }
+        | ServerEvent::VoiceLeft { .. }
+        | ServerEvent::Offer { .. }
+        | ServerEvent::Answer { .. }
+        | ServerEvent::Candidate { .. }
         | ServerEvent::Unknown => Ours::Unknown,
     }
 }

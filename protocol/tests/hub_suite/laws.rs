@@ -3,6 +3,7 @@
 use dialtone_protocol::hub::memory::MemoryStore;
 use dialtone_protocol::hub::store::{Answer, StoreError};
 use dialtone_protocol::hub::{ConnId, Hub, Input, OpId, Output, RequestId, WorkAnswer, WorkId};
+use dialtone_protocol::limits;
 use dialtone_protocol::wire::http::{Request, Route};
 use dialtone_protocol::{Instant, Machine, UnixMillis};
 use proptest::prelude::*;
@@ -38,6 +39,11 @@ enum Step {
         conn: u8,
         channel: u8,
         client: u8,
+    },
+    Room {
+        conn: u8,
+        channel: u8,
+        kind: u8,
     },
     Hello {
         conn: u8,
@@ -76,6 +82,8 @@ fn step() -> impl Strategy<Value = Step> {
         2 => (0..4_u8, any::<Vec<u8>>()).prop_map(|(conn, bytes)| Frame { conn, bytes }),
         3 => (0..4_u8, 0..3_u8, 0..3_u8)
             .prop_map(|(conn, channel, client)| Send { conn, channel, client }),
+        3 => (0..4_u8, 0..3_u8, 0..3_u8)
+            .prop_map(|(conn, channel, kind)| Room { conn, channel, kind }),
         2 => (0..4_u8).prop_map(|conn| Hello { conn }),
         2 => (0..4_u8, 0..9000_usize).prop_map(|(conn, bytes)| Flushed { conn, bytes }),
         1 => (0..4_u8).prop_map(|conn| Closed { conn }),
@@ -97,6 +105,7 @@ struct Run {
     accepted: Vec<dialtone_protocol::hub::SessionKey>,
     invites: Vec<String>,
     tokens: Vec<String>,
+    users: Vec<String>,
     channels: Vec<String>,
     transcript: Vec<String>,
 }
@@ -113,6 +122,7 @@ impl Run {
             accepted: Vec::new(),
             invites: Vec::new(),
             tokens: Vec::new(),
+            users: Vec::new(),
             channels: Vec::new(),
             transcript: Vec::new(),
         }
@@ -147,6 +157,7 @@ impl Run {
                 Output::Send { frame, .. } => {
                     let event: serde_json::Value = serde_json::from_str(&frame).unwrap();
                     assert_ne!(event["type"], "unknown");
+                    assert!(frame.len() <= limits::MAX_FRAME_BYTES);
                 }
                 _ => {}
             }
@@ -157,7 +168,10 @@ impl Run {
         let value: serde_json::Value = serde_json::from_slice(body).unwrap_or_default();
         let text = |name: &str| value[name].as_str().map(str::to_owned);
         match (text("token"), text("user_id")) {
-            (Some(token), Some(_)) => self.tokens.push(token),
+            (Some(token), Some(user)) => {
+                self.tokens.push(token);
+                self.users.push(user);
+            }
             (Some(invite), None) => self.invites.push(invite),
             _ => {}
         }
@@ -242,6 +256,26 @@ impl Run {
                 let frame = format!(
                     "{{\"type\":\"channel.message.send\",\"channel_id\":\"{channel}\",\"body\":\"b\",\
                      \"sender_name_enc\":\"n\",\"client_id\":\"{client:032x}\"}}"
+                );
+                self.input(Input::Frame {
+                    conn: conn(id),
+                    bytes: frame.as_bytes(),
+                });
+            }
+            Step::Room {
+                conn: id,
+                channel,
+                kind,
+            } => {
+                let channel = self
+                    .channels
+                    .get(usize::from(channel))
+                    .cloned()
+                    .unwrap_or_default();
+                let kind = ["voice_join", "voice_leave", "webrtc_offer"][usize::from(kind)];
+                let frame = format!(
+                    "{{\"type\":\"{kind}\",\"channel_id\":\"{channel}\",\"recipient\":\"{}\",\"sdp\":\"v\"}}",
+                    self.users.first().cloned().unwrap_or_default()
                 );
                 self.input(Input::Frame {
                     conn: conn(id),

@@ -20,4 +20,5 @@ mod messages;
 mod pressure;
 mod sessions;
 mod sharing;
+mod voice;
 mod world;

@@ -166,10 +166,6 @@ fn frames_that_break_a_rule_are_answered_by_name_and_the_connection_stays() {
         ),
         (json!({ "type": "something.else" }), "unsupported_type"),
         (
-            json!({ "type": "voice_join", "channel_id": channel }),
-            "unsupported_type",
-        ),
-        (
             json!({ "type": "session.hello", "protocol": 1 }),
             "invalid_message",
         ),

@@ -1,0 +1,445 @@
+//! Voice rooms: the order of events, as in the original, and what the log adds to them.
+
+use dialtone_protocol::hub::ConnId;
+use dialtone_protocol::ids::{ChannelId, GroupId};
+use dialtone_protocol::limits;
+use dialtone_protocol::sigchain::Payload;
+use serde_json::{Value, json};
+
+use crate::community::{Community, person};
+use crate::world::{Account, World};
+
+fn join(channel: &str) -> Value {
+    json!({ "type": "voice_join", "channel_id": channel })
+}
+
+fn leave(channel: &str) -> Value {
+    json!({ "type": "voice_leave", "channel_id": channel })
+}
+
+fn offer(channel: &str, to: &str) -> Value {
+    json!({ "type": "webrtc_offer", "channel_id": channel, "recipient": to, "sdp": "v=0\r\n" })
+}
+
+/// Two users of the original and a channel.
+struct Two {
+    world: World,
+    ann: Account,
+    bob: Account,
+    channel: String,
+    /// The connections of Ann's and Bob's daemons.
+    a: ConnId,
+    b: ConnId,
+}
+
+impl Two {
+    fn new() -> Self {
+        let mut world = World::new();
+        let (ann, bob) = (world.register("ann"), world.register("bob"));
+        let channel = world.channel(&ann);
+        let (a, b) = (world.connect(&ann.token), world.connect(&bob.token));
+        let mut two = Self {
+            world,
+            ann,
+            bob,
+            channel,
+            a,
+            b,
+        };
+        two.forget();
+        two
+    }
+
+    fn forget(&mut self) {
+        self.world.texts(self.a);
+        self.world.texts(self.b);
+    }
+
+    /// Both are in the room, and nothing is unread.
+    fn both_in(&mut self) {
+        let channel = self.channel.clone();
+        self.world.frame(self.a, join(&channel));
+        self.world.frame(self.b, join(&channel));
+        self.forget();
+    }
+}
+
+fn code(event: &Value) -> &str {
+    assert_eq!(event["type"], "error", "{event}");
+    event["code"].as_str().unwrap()
+}
+
+// spec 11.1, 11.2: the two-party call of the original, message by message.
+#[test]
+fn a_call_begins_and_ends_in_the_originals_order() {
+    let mut two = Two::new();
+    let (channel, ann, bob) = (two.channel.clone(), two.ann.clone(), two.bob.clone());
+    two.world.frame(two.a, join(&channel));
+    let roster = format!(
+        "{{\"type\":\"voice_roster\",\"channel_id\":\"{channel}\",\"sender\":\"\",\"users\":[\"{}\"]}}",
+        ann.user
+    );
+    let joined = |of: &Account| {
+        format!(
+            "{{\"type\":\"voice_join\",\"channel_id\":\"{channel}\",\"sender\":\"{}\"}}",
+            of.user
+        )
+    };
+    let presence = |of: &Account, active: &str| {
+        format!(
+            "{{\"type\":\"voice.presence\",\"channel_id\":\"{channel}\",\"sender\":\"{}\"{active}}}",
+            of.user
+        )
+    };
+    let here = ",\"active\":true";
+    assert_eq!(
+        two.world.texts(two.a),
+        [roster, joined(&ann), presence(&ann, here)]
+    );
+    assert_eq!(two.world.texts(two.b), [presence(&ann, here)]);
+
+    two.world.frame(two.b, join(&channel));
+    let mut users = [ann.user.clone(), bob.user.clone()];
+    users.sort();
+    let events = two.world.events(two.b);
+    assert_eq!(events[0]["users"], json!(users));
+    assert_eq!(two.world.texts(two.a), [joined(&bob), presence(&bob, here)]);
+
+    // Whoever is inside offers; the newcomer answers.
+    two.world.frame(two.a, offer(&channel, &bob.user));
+    let offered = two.world.texts(two.b);
+    assert_eq!(
+        offered,
+        [format!(
+            "{{\"type\":\"webrtc_offer\",\"channel_id\":\"{channel}\",\"sender\":\"{}\",\"recipient\":\"{}\",\
+             \"sdp\":\"v=0\\r\\n\"}}",
+            ann.user, bob.user
+        )]
+    );
+    assert_eq!(two.world.texts(two.a), Vec::<String>::new());
+    two.world.frame(
+        two.b,
+        json!({ "type": "ice_candidate", "channel_id": channel, "recipient": ann.user, "candidate": "candidate:1" }),
+    );
+    assert_eq!(two.world.events(two.a)[0]["candidate"], "candidate:1");
+
+    two.world.frame(two.b, leave(&channel));
+    let left = format!(
+        "{{\"type\":\"voice_leave\",\"channel_id\":\"{channel}\",\"sender\":\"{}\"}}",
+        bob.user
+    );
+    assert_eq!(two.world.texts(two.a), [left, presence(&bob, "")]);
+    assert_eq!(two.world.texts(two.b), [presence(&bob, "")]);
+    // Whoever is alone leaves without a farewell.
+    two.world.frame(two.a, leave(&channel));
+    assert_eq!(two.world.texts(two.a), [presence(&ann, "")]);
+}
+
+// spec 11.1
+#[test]
+fn entering_again_repeats_the_roster_and_another_room_ends_the_first() {
+    let mut two = Two::new();
+    two.both_in();
+    let (channel, other) = (two.channel.clone(), two.world.channel(&two.ann.clone()));
+    two.forget();
+    two.world.frame(two.a, join(&channel));
+    assert_eq!(
+        two.world.types(two.a),
+        ["voice_roster", "voice_join", "voice.presence"]
+    );
+    assert_eq!(two.world.types(two.b), ["voice_join", "voice.presence"]);
+
+    two.world.frame(two.a, join(&other));
+    let events = two.world.events(two.b);
+    let types: Vec<_> = events.iter().map(|event| &event["type"]).collect();
+    assert_eq!(types, ["voice_leave", "voice.presence", "voice.presence"]);
+    assert_eq!(
+        (&events[1]["channel_id"], &events[2]["channel_id"]),
+        (&json!(channel), &json!(other))
+    );
+}
+
+// spec 11.3
+#[test]
+fn a_room_ends_with_the_connection() {
+    let mut two = Two::new();
+    two.both_in();
+    two.world.close(two.b);
+    assert_eq!(two.world.types(two.a), ["voice_leave", "voice.presence"]);
+    // Whoever comes is told who is in which room.
+    let late = two.world.connect(&two.bob.token.clone());
+    let events = two.world.events(late);
+    assert_eq!(
+        events[1],
+        json!({
+            "type": "voice.presence.snapshot", "channel_id": "", "sender": "",
+            "voice_rooms": { two.channel.clone(): [two.ann.user.clone()] },
+        })
+    );
+}
+
+// spec 11.2
+#[test]
+fn signals_reach_the_devices_they_are_for_and_nobody_else() {
+    let mut two = Two::new();
+    two.both_in();
+    let (channel, bob) = (two.channel.clone(), two.bob.clone());
+    // A second device of Bob's, a connection of Bob's outside the room, and one of Ann's own.
+    let (_, answer) = two.world.http(
+        "POST",
+        "/auth/login",
+        None,
+        json!({ "username": "bob", "password": "password1", "public_key": crate::world::key("bob's other") }),
+    );
+    let other = crate::world::account(answer);
+    let (second, outside) = (two.world.greet(&other.token), two.world.connect(&bob.token));
+    two.forget();
+    two.world.texts(second);
+    let mut signed = join(&channel);
+    signed["proof"] = json!("c2lnbmVk");
+    two.world.frame(second, signed);
+    // Who said hello is told devices and proofs; the others are told what the original knows.
+    let events = two.world.events(second);
+    let of_other = events[0]["devices"].as_array().unwrap();
+    let of_other = of_other
+        .iter()
+        .find(|it| it["device_id"] == json!(other.device));
+    assert_eq!(of_other.unwrap()["proof"], "c2lnbmVk");
+    assert_eq!(events[1]["proof"], "c2lnbmVk");
+    let events = two.world.events(two.b);
+    assert_eq!(
+        events[0],
+        json!({ "type": "voice_join", "channel_id": channel, "sender": bob.user })
+    );
+    two.forget();
+    two.world.texts(second);
+    two.world.texts(outside);
+
+    two.world.frame(two.a, offer(&channel, &bob.user));
+    assert_eq!(two.world.types(two.b), ["webrtc_offer"]);
+    assert_eq!(two.world.types(second), ["webrtc_offer"]);
+    let mut to_one = offer(&channel, &bob.user);
+    to_one["recipient_device_id"] = json!(other.device);
+    to_one["proof"] = json!("cHJvb2Y=");
+    two.world.frame(two.a, to_one);
+    assert_eq!(two.world.types(two.b), Vec::<String>::new());
+    let event = two.world.events(second).remove(0);
+    assert_eq!(event["proof"], "cHJvb2Y=");
+    assert_eq!(event["recipient_device_id"], json!(other.device));
+    assert_eq!(event["sender_device_id"], json!(two.ann.device));
+    assert_eq!(two.world.types(outside), Vec::<String>::new());
+    // Nobody is told of somebody who is not there.
+    two.world
+        .frame(two.a, offer(&channel, &two.ann.user.clone()));
+    two.world.frame(two.a, offer(&channel, "nobody"));
+    assert_eq!(two.world.types(two.a), Vec::<String>::new());
+}
+
+// spec 11.2, 11.5
+#[test]
+fn what_is_wrong_with_a_voice_frame_is_named() {
+    let mut two = Two::new();
+    let (channel, bob) = (two.channel.clone(), two.bob.user.clone());
+    let unknown = "00000000-0000-4000-8000-000000000000";
+    let long = "x".repeat(limits::MAX_SDP_BYTES + 1);
+    for (frame, wanted) in [
+        (json!({ "type": "voice_join" }), "invalid_message"),
+        (json!({ "type": "voice_leave" }), "invalid_message"),
+        (join("somewhere"), "channel_not_found"),
+        (join(unknown), "channel_not_found"),
+        (offer(&channel, &bob), "voice_not_joined"),
+        (offer(&channel, ""), "invalid_message"),
+        (
+            json!({ "type": "ice_candidate", "channel_id": channel, "recipient": bob, "candidate": " " }),
+            "invalid_message",
+        ),
+        (
+            json!({ "type": "webrtc_answer", "channel_id": channel, "recipient": bob, "sdp": long }),
+            "invalid_message",
+        ),
+        (
+            json!({ "type": "voice_join", "channel_id": channel, "proof": "x".repeat(limits::MAX_PROOF_BYTES + 1) }),
+            "invalid_message",
+        ),
+    ] {
+        two.world.frame(two.a, frame.clone());
+        let events = two.world.events(two.a);
+        assert_eq!(events.len(), 1, "{frame}");
+        assert_eq!(code(&events[0]), wanted, "{frame}");
+    }
+    // To leave a room that one is not in says nothing.
+    two.world.frame(two.a, leave(&channel));
+    assert_eq!(two.world.types(two.a), Vec::<String>::new());
+    // What would not fit into a frame once it is escaped is not handed on.
+    two.both_in();
+    let sdp = "\u{1}".repeat(limits::MAX_SDP_BYTES / 2);
+    two.world.frame(
+        two.a,
+        json!({ "type": "webrtc_offer", "channel_id": channel, "recipient": bob, "sdp": sdp }),
+    );
+    assert_eq!(code(&two.world.events(two.a)[0]), "invalid_message");
+    assert_eq!(two.world.types(two.b), Vec::<String>::new());
+}
+
+// spec 11.4, flaw 9.2.13: deleted channels kept ghost rooms.
+#[test]
+fn the_room_of_a_deleted_channel_ends() {
+    let mut two = Two::new();
+    two.both_in();
+    let (channel, token) = (two.channel.clone(), two.ann.token.clone());
+    let target = format!("/channels?channel_id={channel}");
+    let (status, _) = two.world.http("DELETE", &target, Some(&token), Value::Null);
+    assert_eq!(status, 204);
+    let leaves = |events: Vec<Value>| {
+        let left = events.iter().filter(|it| it["type"] == "voice_leave");
+        left.map(|it| it["sender"].as_str().unwrap().to_owned())
+            .collect::<Vec<_>>()
+    };
+    let (at_a, at_b) = (two.world.events(two.a), two.world.events(two.b));
+    assert_eq!(at_a.last().unwrap()["type"], "channel.deleted");
+    assert_eq!(leaves(at_a), [two.ann.user.clone()]);
+    assert_eq!(leaves(at_b), [two.ann.user.clone(), two.bob.user.clone()]);
+    two.world
+        .frame(two.b, offer(&channel, &two.ann.user.clone()));
+    assert_eq!(code(&two.world.events(two.b)[0]), "voice_not_joined");
+    let late = two.world.connect(&token);
+    assert_eq!(two.world.events(late)[1].get("voice_rooms"), None);
+}
+
+// spec 11.5
+#[test]
+fn a_room_takes_so_many_and_a_connection_changes_rooms_so_often() {
+    let mut world = World::new();
+    let ann = world.register("ann");
+    let channel = world.channel(&ann);
+    let conns: Vec<_> = (0..=limits::MAX_ROOM_MEMBERS)
+        .map(|_| world.connect(&ann.token))
+        .collect();
+    for conn in &conns {
+        world.frame(*conn, json!({ "type": "session.hello", "protocol": 1 }));
+        let texts = world.texts(*conn);
+        world.flush(*conn, &texts);
+    }
+    for conn in &conns {
+        let mut frame = join(&channel);
+        frame["proof"] = json!("x".repeat(limits::MAX_PROOF_BYTES));
+        world.frame(*conn, frame);
+        let texts = world.texts(*conn);
+        assert!(
+            texts
+                .iter()
+                .all(|text| text.len() <= limits::MAX_FRAME_BYTES)
+        );
+        let all: Vec<_> = conns.iter().map(|it| (*it, world.texts(*it))).collect();
+        for (conn, texts) in all {
+            world.flush(conn, &texts);
+        }
+        world.flush(*conn, &texts);
+        if conn == conns.last().unwrap() {
+            assert!(texts.iter().any(|text| text.contains("this room is full")));
+        }
+    }
+    let first = conns[0];
+    for _ in 1..limits::ROOM_CHANGES {
+        world.frame(first, join(&channel));
+        for conn in &conns {
+            let texts = world.texts(*conn);
+            world.flush(*conn, &texts);
+        }
+    }
+    world.frame(first, join(&channel));
+    assert_eq!(code(&world.events(first)[0]), "rate_limited");
+}
+
+// spec 11.6
+#[test]
+fn a_private_channels_room_is_for_its_members() {
+    let mut community = Community::found();
+    let (founder, bob) = (community.founder.clone(), community.member("bob", 2));
+    let channel = community.private_channel(1);
+    let (a, b) = (
+        community.world.greet(&founder.token),
+        community.world.greet(&bob.token),
+    );
+    community.world.events(a);
+    community.world.frame(b, join(&channel.to_string()));
+    assert_eq!(code(&community.world.events(b)[0]), "not_entitled");
+    community.world.frame(a, join(&channel.to_string()));
+    assert_eq!(
+        community.world.types(a),
+        ["voice_roster", "voice_join", "voice.presence"]
+    );
+    assert_eq!(community.world.types(b), Vec::<String>::new());
+    let late = community.world.connect(&bob.token);
+    assert_eq!(community.world.events(late)[1].get("voice_rooms"), None);
+}
+
+fn voice_leaves(events: &[Value]) -> Vec<&Value> {
+    let left = events.iter().filter(|it| it["type"] == "voice_leave");
+    left.map(|it| &it["device_id"]).collect()
+}
+
+// spec 11.6
+#[test]
+fn whom_the_log_takes_out_of_a_channel_leaves_its_room_at_once() {
+    let mut community = Community::found();
+    let (founder, bob) = (community.founder.clone(), community.member("bob", 2));
+    let channel = community.private_channel(1);
+    let user = bob.user;
+    community.must(&founder, Payload::AddToChannel { channel, user });
+    let rooms = [&founder.token, &bob.token].map(|token| {
+        let conn = community.world.greet(token);
+        community.world.frame(conn, join(&channel.to_string()));
+        conn
+    });
+    for conn in rooms {
+        community.world.texts(conn);
+    }
+    community.must(&founder, Payload::RemoveFromChannel { channel, user });
+    let (at_founder, at_bob) = (
+        community.world.events(rooms[0]),
+        community.world.events(rooms[1]),
+    );
+    assert_eq!(voice_leaves(&at_founder), [&json!(bob.device)]);
+    assert_eq!(voice_leaves(&at_bob), [&json!(bob.device)]);
+    let place = |events: &[Value], kind: &str| events.iter().position(|it| it["type"] == kind);
+    assert!(place(&at_founder, "voice_leave") < place(&at_founder, "sigchain.appended"));
+}
+
+// spec 11.6
+#[test]
+fn whoever_is_revoked_or_whose_channel_is_deleted_leaves_the_room() {
+    let mut community = Community::found();
+    let (founder, bob) = (community.founder.clone(), community.member("bob", 2));
+    let channel: ChannelId = community.open_channel(1);
+    let rooms = [&founder.token, &bob.token].map(|token| {
+        let conn = community.world.greet(token);
+        community.world.frame(conn, join(&channel.to_string()));
+        conn
+    });
+    // Whoever is in no log may enter the room of an open channel: the devices decide whom they talk to.
+    let stranger = person(&mut community.world, "eve", 9);
+    let eve = community.world.connect(&stranger.token);
+    community.world.frame(eve, join(&channel.to_string()));
+    assert!(
+        community
+            .world
+            .types(eve)
+            .contains(&"voice_roster".to_owned())
+    );
+    for conn in rooms {
+        community.world.texts(conn);
+    }
+    let user = bob.user;
+    community.must(&founder, Payload::RemoveUser { user });
+    let events = community.world.events(rooms[0]);
+    assert_eq!(voice_leaves(&events), [&json!(bob.device)]);
+    let rotation = community.rotation(GroupId::Open, 1);
+    community.must(&founder, rotation);
+    community.must(&founder, Payload::DeleteChannel { channel });
+    let events = community.world.events(rooms[0]);
+    assert_eq!(voice_leaves(&events), [&json!(founder.device)]);
+    community.world.frame(rooms[0], join(&channel.to_string()));
+    let events = community.world.events(rooms[0]);
+    assert_eq!(code(events.last().unwrap()), "channel_not_found");
+}
