@@ -19,7 +19,7 @@ use dialtone_protocol::client::{
 };
 use dialtone_protocol::crypto::password::{KdfMemory, KdfParams};
 use dialtone_protocol::hub::memory::MemoryStore;
-use dialtone_protocol::hub::{self, Config, ConnId, Hub, RequestId, Work, WorkAnswer};
+use dialtone_protocol::hub::{self, Config, ConnId, Hub, Ice, RequestId, Work, WorkAnswer};
 use dialtone_protocol::wire::http::{Request, Response};
 use dialtone_protocol::wire::link::Link;
 use dialtone_protocol::wire::sensitive::Sensitive;
@@ -99,7 +99,7 @@ impl World {
             pepper: Sensitive::new("pepper"),
             admin_token: Sensitive::new("host"),
             compat: true,
-            ice_servers: Vec::new(),
+            ice: Ice::default(),
             password_cost: KdfParams::SERVER,
         };
         let mut world = Self {

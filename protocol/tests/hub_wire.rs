@@ -290,7 +290,12 @@ fn event() -> impl Strategy<Value = ServerEvent> {
                         devices: vec![VoiceDevice {
                             user_id: user,
                             device_id: device,
-                            proof: Some(text),
+                            proof: Some(text.clone()),
+                        }],
+                        ice_servers: vec![IceServer {
+                            urls: vec![text.clone()],
+                            username: Some(text.clone()),
+                            credential: Some(Sensitive::new(text)),
                         }],
                     },
                     18 => ServerEvent::VoiceJoined {
@@ -336,7 +341,7 @@ fn event() -> impl Strategy<Value = ServerEvent> {
                         ice_servers: vec![IceServer {
                             urls: vec![text.clone()],
                             username: None,
-                            credential: Some(text),
+                            credential: Some(Sensitive::new(text)),
                         }],
                         sigchain_head: Some(head),
                     }),

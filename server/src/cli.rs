@@ -80,6 +80,14 @@ pub struct Flags {
     #[arg(long, global = true, value_name = "FILE", env = "DIALTONE_TLS_KEY")]
     pub tls_key: Option<PathBuf>,
 
+    /// STUN servers for voice, as HOST:PORT, parted by commas
+    #[arg(long, global = true, value_name = "SERVERS", env = "DIALTONE_STUN")]
+    pub stun: Option<String>,
+
+    /// TURN servers for voice, as HOST:PORT or turns:HOST:PORT?transport=tcp, parted by commas
+    #[arg(long, global = true, value_name = "SERVERS", env = "DIALTONE_TURN")]
+    pub turn: Option<String>,
+
     /// Writes the log as one JSON object a line
     #[arg(long, global = true)]
     pub log_json: bool,
@@ -94,6 +102,15 @@ pub struct Flags {
     /// See `DIALTONE_CHANNEL_KEY` in docs/operations.md.
     #[arg(skip = variable("DIALTONE_CHANNEL_KEY"))]
     pub channel_key: Option<String>,
+    /// See `TURN_USER` in docs/operations.md.
+    #[arg(skip = variable("TURN_USER"))]
+    pub turn_user: Option<String>,
+    /// See `TURN_PASS` in docs/operations.md.
+    #[arg(skip = variable("TURN_PASS"))]
+    pub turn_pass: Option<String>,
+    /// See `TURN_SECRET` in docs/operations.md.
+    #[arg(skip = variable("TURN_SECRET"))]
+    pub turn_secret: Option<String>,
 }
 
 /// A runtime that the server can run on.

@@ -6,6 +6,7 @@
 
 pub mod cli;
 pub mod home;
+mod ice;
 pub mod invite;
 pub mod logging;
 mod metrics;

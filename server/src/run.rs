@@ -220,7 +220,7 @@ impl Started {
                 pepper: Sensitive::new(settings.secrets.username_pepper.clone()),
                 admin_token: Sensitive::new(settings.secrets.admin_token.clone()),
                 compat: settings.compat,
-                ice_servers: Vec::new(),
+                ice: settings.ice.clone(),
                 password_cost: KdfParams::SERVER,
             },
             store: Arc::clone(&store),

@@ -6,10 +6,12 @@ use std::path::{Path, PathBuf};
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
+use dialtone_protocol::hub::Ice;
 use serde::Deserialize;
 
 use crate::cli::{Flags, RuntimeName, Switch};
 use crate::home::{Home, Secrets};
+use crate::ice::{self, IceSettings};
 
 /// What a server runs with.
 #[derive(Clone, Debug)]
@@ -30,6 +32,8 @@ pub struct Settings {
     pub secrets: Secrets,
     /// Seals message bodies and names once more at rest, when it was set.
     pub channel_key: Option<ChannelKey>,
+    /// Where voice finds its way through networks.
+    pub ice: Ice,
 }
 
 /// Where the data is.
@@ -64,12 +68,16 @@ pub enum SettingsError {
     DatabaseUrl,
     /// The settings file cannot be understood.
     File(PathBuf, String),
+    /// An address of a STUN or TURN server cannot be understood.
+    IceServer(String),
     /// The listen address cannot be understood.
     Listen(String),
     /// The public URL is not `http://` or `https://` with a host.
     PublicUrl(String),
     /// Only one of certificate and key is set.
     TlsHalf,
+    /// Only one of name and password for TURN servers is set, or a secret beside them.
+    TurnLogin,
 }
 
 /// `dialtone.toml`.
@@ -86,6 +94,11 @@ struct FileSettings {
     username_pepper: Option<String>,
     admin_token: Option<String>,
     channel_key: Option<String>,
+    stun: Option<Vec<String>>,
+    turn: Option<Vec<String>>,
+    turn_user: Option<String>,
+    turn_pass: Option<String>,
+    turn_secret: Option<String>,
 }
 
 impl Settings {
@@ -112,6 +125,25 @@ impl Settings {
         let tls_key = set_path(flags.tls_key).or(file.tls_key);
         let pepper = set(flags.username_pepper).or(file.username_pepper);
         let admin_token = set(flags.admin_token).or(file.admin_token);
+        // A login is set in one place: a name from here and a password from there would seldom be meant.
+        let from_file = [&flags.turn_user, &flags.turn_pass, &flags.turn_secret]
+            .iter()
+            .all(|it| it.is_none());
+        let (user, password, secret) = match from_file {
+            true => (file.turn_user, file.turn_pass, file.turn_secret),
+            false => (flags.turn_user, flags.turn_pass, flags.turn_secret),
+        };
+        let servers = |text: Option<String>, listed: Option<Vec<String>>| {
+            let named = set(text).map(|text| ice::list(&text));
+            named.or(listed).unwrap_or_default()
+        };
+        let ice = IceSettings {
+            stun: servers(flags.stun, file.stun),
+            turn: servers(flags.turn, file.turn),
+            user: set(user),
+            password: set(password),
+            secret: set(secret),
+        };
         Ok(Self {
             listen: parse_listen(listen.as_deref().unwrap_or("127.0.0.1:8080"))?,
             public_url: public_url.as_deref().map(parse_public_url).transpose()?,
@@ -132,6 +164,7 @@ impl Settings {
                 admin_token: admin_token.unwrap_or(made.admin_token).trim().to_owned(),
             },
             channel_key: channel_key.as_deref().map(ChannelKey::parse).transpose()?,
+            ice: ice.resolve()?,
         })
     }
 
@@ -211,6 +244,13 @@ impl fmt::Display for SettingsError {
                 f.write_str("the database url must start with sqlite:// or postgres://")
             }
             Self::File(path, why) => write!(f, "{}: {why}", path.display()),
+            Self::IceServer(text) => write!(
+                f,
+                "`{text}` is no STUN or TURN server: name it as HOST:PORT or turns:HOST:PORT?transport=tcp"
+            ),
+            Self::TurnLogin => f.write_str(
+                "TURN_USER and TURN_PASS must be set together, or TURN_SECRET without them",
+            ),
             Self::Listen(text) => write!(
                 f,
                 "cannot listen at `{text}`: give an address and a port, such as 127.0.0.1:8080"

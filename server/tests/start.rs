@@ -212,6 +212,8 @@ fn wrong_settings_end_with_one_line() {
         ("DIALTONE_DB_URL", "mysql://x"),
         ("DIALTONE_TLS_CERT", "cert.pem"),
         ("DIALTONE_CHANNEL_KEY", "short"),
+        ("DIALTONE_TURN", "https://turn.example"),
+        ("TURN_USER", "turn"),
     ] {
         let output = Command::new(env!("CARGO_BIN_EXE_dialtone-server"))
             .env_clear()

@@ -9,7 +9,7 @@ use std::time::Duration;
 use dialtone_conformance::base::{Access, Address, BaseError};
 use dialtone_conformance::load::{self, Mode, Plan, Report};
 use dialtone_protocol::crypto::password::KdfParams;
-use dialtone_protocol::hub::Config;
+use dialtone_protocol::hub::{Config, Ice};
 use dialtone_protocol::runtime::{Observer, Runtime};
 use dialtone_protocol::wire::sensitive::Sensitive;
 use dialtone_runtime_smol::Smol;
@@ -71,7 +71,7 @@ async fn measure<R: Runtime>(
             pepper: Sensitive::new("pepper"),
             admin_token: Sensitive::new("admin"),
             compat: true,
-            ice_servers: Vec::new(),
+            ice: Ice::default(),
             password_cost: KdfParams::FLOOR,
         },
         store: store::open(&database, None, store::Sharing::Alone)

@@ -8,7 +8,7 @@ use dialtone_protocol::crypto::password::{KdfMemory, KdfParams};
 use dialtone_protocol::hub::memory::MemoryStore;
 use dialtone_protocol::hub::store::{Answer, Op, StoreError};
 use dialtone_protocol::hub::{
-    Config, ConnId, Hub, Input, OpId, Output, RequestId, SessionKey, Work, WorkAnswer, WorkId,
+    Config, ConnId, Hub, Ice, Input, OpId, Output, RequestId, SessionKey, Work, WorkAnswer, WorkId,
 };
 use dialtone_protocol::wire::http::{HttpCall, Request, Response};
 use dialtone_protocol::wire::sensitive::Sensitive;
@@ -28,7 +28,7 @@ pub fn config() -> Config {
         pepper: Sensitive::new("pepper"),
         admin_token: Sensitive::new(ADMIN_TOKEN),
         compat: true,
-        ice_servers: Vec::new(),
+        ice: Ice::default(),
         // The least that Argon2 takes: the simulation proves nothing about its cost.
         password_cost: KdfParams {
             memory_kib: 8,

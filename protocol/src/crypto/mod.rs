@@ -21,6 +21,7 @@ pub mod random;
 pub mod safety;
 pub mod secret;
 pub mod transcript;
+pub mod turn;
 
 pub use device::{DevicePublic, DeviceSecret, DhPublic, DhSecret, Signature, Suite, VerifyKey};
 pub use group::GroupKey;

@@ -1,9 +1,7 @@
 //! The settings of the hub.
 
-use alloc::vec::Vec;
-
+use super::Ice;
 use crate::crypto::password::KdfParams;
-use crate::wire::event::IceServer;
 use crate::wire::sensitive::Sensitive;
 
 /// What a host may set.
@@ -15,8 +13,8 @@ pub struct Config {
     pub admin_token: Sensitive,
     /// Whether original clients are served.
     pub compat: bool,
-    /// What clients are told of voice.
-    pub ice_servers: Vec<IceServer>,
+    /// Where voice finds its way through networks.
+    pub ice: Ice,
     /// The cost of a password's hash; [`KdfParams::SERVER`] unless a test says otherwise.
     pub password_cost: KdfParams,
 }

@@ -21,6 +21,7 @@ mod connections;
 mod engine;
 mod envelopes;
 mod history;
+mod ice;
 mod judging;
 mod limiter;
 mod log;
@@ -50,6 +51,7 @@ use core::net::IpAddr;
 
 pub use config::Config;
 pub use engine::Hub;
+pub use ice::{Ice, TurnLogin};
 pub use judging::{Judged, Judging};
 pub use sockets::PROTOCOL;
 pub use work::{Work, WorkAnswer};

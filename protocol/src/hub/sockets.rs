@@ -145,6 +145,9 @@ impl Hub {
             );
             return;
         }
+        let Some(user) = self.connections.get(conn).map(|it| it.caller.user) else {
+            return;
+        };
         self.connections.set_stage(conn, Stage::Greeted);
         let (server_id, store_id) = self.ids;
         let welcome = Welcome {
@@ -155,7 +158,7 @@ impl Hub {
             features: ["sigchain", "names", "pending", "voice"]
                 .map(String::from)
                 .into(),
-            ice_servers: self.config.ice_servers.clone(),
+            ice_servers: self.config.ice.of(user, self.unix()),
             sigchain_head: self.members.head(),
         };
         self.tell(conn, &ServerEvent::Welcome(welcome));

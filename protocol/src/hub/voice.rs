@@ -257,6 +257,7 @@ impl Hub {
             channel_id,
             users,
             devices,
+            ice_servers: self.config.ice.of(caller.user, self.unix()),
         };
         self.send_voice([conn].into(), roster);
         // Who has no room for a roster is closed, and has left.

@@ -135,6 +135,9 @@ pub const SIGNALS: u32 = 512;
 /// How often a connection gets one of [`SIGNALS`] back.
 pub const SIGNAL_EVERY: Duration = Duration::from_millis(20);
 
+/// How long a login to a TURN server lasts that was made for one user: a long call, and no more.
+pub const TURN_LOGIN_LIFE: Duration = Duration::from_secs(12 * 3600);
+
 /// Requests for keys that a connection has before it must wait, and how often it gets one back.
 pub const KEY_REQUESTS: u32 = 32;
 /// See [`KEY_REQUESTS`].

@@ -12,6 +12,7 @@ use alloc::vec::Vec;
 use serde::{Deserialize, Serialize};
 
 use super::json;
+use super::sensitive::Sensitive;
 use super::shape;
 use super::voice::{SignalContent, Signalled, VoiceDevice};
 use crate::ids::{
@@ -84,6 +85,9 @@ pub enum ServerEvent {
         /// The devices, in the same order.
         #[serde(default)]
         devices: Vec<VoiceDevice>,
+        /// The servers of the welcome, with logins that last from now on.
+        #[serde(default)]
+        ice_servers: Vec<IceServer>,
     },
     /// A device entered the voice room.
     #[serde(rename = "voice_join")]
@@ -331,7 +335,7 @@ pub struct IceServer {
     pub username: Option<String>,
     /// The password to log in with.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub credential: Option<String>,
+    pub credential: Option<Sensitive>,
 }
 
 impl ServerEvent {
@@ -355,6 +359,7 @@ impl ServerEvent {
                 channel_id,
                 users,
                 devices: Vec::new(),
+                ice_servers: Vec::new(),
             },
             Self::VoiceJoined {
                 channel_id, sender, ..

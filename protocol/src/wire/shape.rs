@@ -10,7 +10,7 @@ use alloc::vec::Vec;
 
 use serde::Serialize;
 
-use super::event::{Ack, ErrorEvent, Numbered, ServerEvent, Welcome};
+use super::event::{Ack, ErrorEvent, IceServer, Numbered, ServerEvent, Welcome};
 use super::voice::{Signalled, VoiceDevice};
 use crate::ids::{ChannelId, DeviceId, Epoch, GroupId, Head, MessageId, RecipientId, Seq, UserId};
 
@@ -67,6 +67,8 @@ pub(super) struct Voice<'a> {
     // What follows is ours.
     #[serde(skip_serializing_if = "<[_]>::is_empty")]
     devices: &'a [VoiceDevice],
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    ice_servers: &'a [IceServer],
     #[serde(skip_serializing_if = "Option::is_none")]
     device_id: Option<DeviceId>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -209,11 +211,13 @@ pub(super) fn of(event: &ServerEvent) -> Shape<'_> {
             channel_id,
             users,
             devices,
+            ice_servers,
         } => Shape::Voice(Voice {
             kind: "voice_roster",
             channel_id: Text::Id(*channel_id),
             users,
             devices,
+            ice_servers,
             ..Voice::default()
         }),
         ServerEvent::VoiceJoined {

@@ -8,7 +8,7 @@ use std::time::Duration;
 use dialtone_protocol::client::{CallId, Client, Event, NewAccount, Output, Table};
 use dialtone_protocol::crypto::password::KdfParams;
 use dialtone_protocol::hub::memory::MemoryStore;
-use dialtone_protocol::hub::{self, Config, ConnId, Hub, RequestId};
+use dialtone_protocol::hub::{self, Config, ConnId, Hub, Ice, RequestId};
 use dialtone_protocol::ids::ChannelId;
 use dialtone_protocol::wire::http::{Request, Response};
 use dialtone_protocol::wire::link::Link;
@@ -83,7 +83,7 @@ impl Net {
             pepper: Sensitive::new("pepper"),
             admin_token: Sensitive::new(ADMIN_TOKEN),
             compat: true,
-            ice_servers: Vec::new(),
+            ice: Ice::default(),
             password_cost: KdfParams::SERVER,
         };
         let mut net = Self {

@@ -1,13 +1,16 @@
 //! Voice rooms: the order of events, as in the original, and what the log adds to them.
 
-use dialtone_protocol::hub::ConnId;
+use std::time::Duration;
+
+use dialtone_protocol::hub::{Config, ConnId, Ice, TurnLogin};
 use dialtone_protocol::ids::{ChannelId, GroupId};
 use dialtone_protocol::limits;
 use dialtone_protocol::sigchain::Payload;
+use dialtone_protocol::wire::sensitive::Sensitive;
 use serde_json::{Value, json};
 
 use crate::community::{Community, person};
-use crate::world::{Account, World};
+use crate::world::{Account, World, config};
 
 fn join(channel: &str) -> Value {
     json!({ "type": "voice_join", "channel_id": channel })
@@ -349,6 +352,43 @@ fn a_room_takes_so_many_and_a_connection_changes_rooms_so_often() {
     }
     world.frame(first, join(&channel));
     assert_eq!(code(&world.events(first)[0]), "rate_limited");
+}
+
+// spec 11.8
+#[test]
+fn welcome_and_roster_say_where_turn_servers_are() {
+    let config = Config {
+        ice: Ice {
+            turn: vec!["turn:turn.example".to_owned()],
+            login: TurnLogin::Own {
+                secret: Sensitive::new("north"),
+            },
+            ..Ice::default()
+        },
+        ..config()
+    };
+    let mut world = World::with(config);
+    let ann = world.register("ann");
+    let channel = world.channel(&ann);
+    let conn = world.connect(&ann.token);
+    world.texts(conn);
+    world.frame(conn, json!({ "type": "session.hello", "protocol": 1 }));
+    let welcome = world.events(conn).remove(0);
+    let login = |event: &Value| {
+        event["ice_servers"][0]["username"]
+            .as_str()
+            .unwrap()
+            .to_owned()
+    };
+    assert_eq!(
+        welcome["ice_servers"][0]["urls"],
+        json!(["turn:turn.example"])
+    );
+    assert!(login(&welcome).ends_with(&format!(":{}", ann.user)));
+    world.sleep(Duration::from_secs(3600));
+    world.frame(conn, join(&channel));
+    let roster = world.events(conn).remove(0);
+    assert_ne!(login(&roster), login(&welcome), "it lasts from now on");
 }
 
 // spec 11.6

@@ -7,7 +7,8 @@ use dialtone_protocol::crypto::password::{KdfMemory, KdfParams};
 use dialtone_protocol::hub::memory::MemoryStore;
 use dialtone_protocol::hub::store::{Answer, Op, StoreError};
 use dialtone_protocol::hub::{
-    Config, ConnId, Hub, Input, LogEvent, OpId, Output, RequestId, SessionKey, Work, WorkAnswer,
+    Config, ConnId, Hub, Ice, Input, LogEvent, OpId, Output, RequestId, SessionKey, Work,
+    WorkAnswer,
 };
 use dialtone_protocol::wire::http::{Request, Response};
 use dialtone_protocol::wire::sensitive::Sensitive;
@@ -57,7 +58,7 @@ pub(crate) fn config() -> Config {
         pepper: Sensitive::new("pepper"),
         admin_token: Sensitive::new(ADMIN_TOKEN),
         compat: true,
-        ice_servers: Vec::new(),
+        ice: Ice::default(),
         password_cost: KdfParams::SERVER,
     }
 }

@@ -12,9 +12,9 @@ use dialtone_client::home::Home;
 use dialtone_client::secrets::Passphrase;
 use dialtone_protocol::client::{Client, Event};
 use dialtone_protocol::crypto::password::KdfParams;
-use dialtone_protocol::hub::Config;
 use dialtone_protocol::hub::memory::MemoryStore;
 use dialtone_protocol::hub::store::{Answer, Op, StoreError};
+use dialtone_protocol::hub::{Config, Ice};
 use dialtone_protocol::runtime::{Observer, Runtime};
 use dialtone_protocol::time::Instant;
 use dialtone_protocol::wire::link::Link;
@@ -89,7 +89,7 @@ impl Server {
                 pepper: Sensitive::new("pepper"),
                 admin_token: Sensitive::new("token"),
                 compat: true,
-                ice_servers: Vec::new(),
+                ice: Ice::default(),
                 password_cost: KdfParams::FLOOR,
             },
             store,

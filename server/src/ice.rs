@@ -1,0 +1,148 @@
+//! The STUN and TURN servers, as a host names them.
+
+use dialtone_protocol::hub::{Ice, TurnLogin};
+use dialtone_protocol::wire::sensitive::Sensitive;
+
+use crate::settings::SettingsError;
+
+/// What a host says of STUN and TURN servers.
+#[derive(Default)]
+pub(crate) struct IceSettings {
+    pub(crate) stun: Vec<String>,
+    pub(crate) turn: Vec<String>,
+    pub(crate) user: Option<String>,
+    pub(crate) password: Option<String>,
+    pub(crate) secret: Option<String>,
+}
+
+impl IceSettings {
+    /// # Errors
+    ///
+    /// When a server has no usable address, or it is not clear how to log in.
+    pub(crate) fn resolve(self) -> Result<Ice, SettingsError> {
+        let login = match (self.user, self.password, self.secret) {
+            (None, None, None) => TurnLogin::Open,
+            (Some(username), Some(password), None) => TurnLogin::Shared {
+                username,
+                password: Sensitive::new(password),
+            },
+            (None, None, Some(secret)) => TurnLogin::Own {
+                secret: Sensitive::new(secret),
+            },
+            _ => return Err(SettingsError::TurnLogin),
+        };
+        Ok(Ice {
+            stun: urls(&self.stun, &["stun:", "stuns:"])?,
+            turn: urls(&self.turn, &["turn:", "turns:"])?,
+            login,
+        })
+    }
+}
+
+/// The parts of a list with commas, as the original's daemon took them.
+pub(crate) fn list(text: &str) -> Vec<String> {
+    let parts = text.split(',').map(str::trim);
+    parts
+        .filter(|part| !part.is_empty())
+        .map(str::to_owned)
+        .collect()
+}
+
+/// URLs of these schemes; the first is meant where there is none.
+fn urls(named: &[String], schemes: &[&str; 2]) -> Result<Vec<String>, SettingsError> {
+    let url = |text: &String| {
+        let has_scheme = schemes.iter().any(|scheme| text.starts_with(scheme));
+        let url = match has_scheme {
+            true => text.clone(),
+            false => format!("{}{text}", schemes[0]),
+        };
+        let address = url.split_once(':').map_or("", |(_, address)| address);
+        let address = address.split('?').next().unwrap_or_default();
+        let (host, port) = address.rsplit_once(':').unwrap_or((address, "0"));
+        let is_bare_v6 = host.contains(':') && !host.starts_with('[');
+        let fits = !host.is_empty()
+            && !is_bare_v6
+            && port.parse::<u16>().is_ok()
+            && !url.contains(['/', ' ', '@', '#']);
+        match fits {
+            true => Ok(url),
+            false => Err(SettingsError::IceServer(text.clone())),
+        }
+    };
+    named.iter().map(url).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn servers_are_named_with_or_without_a_scheme() {
+        let ice = IceSettings {
+            stun: list("stun.example:3478, stun:other.example"),
+            turn: list("turns:turn.example:5349?transport=tcp,[2001:db8::1]:3478"),
+            ..IceSettings::default()
+        };
+        let ice = ice.resolve().unwrap();
+        assert_eq!(ice.stun, ["stun:stun.example:3478", "stun:other.example"]);
+        assert_eq!(
+            ice.turn,
+            [
+                "turns:turn.example:5349?transport=tcp",
+                "turn:[2001:db8::1]:3478"
+            ]
+        );
+    }
+
+    #[test]
+    fn what_is_no_server_is_named() {
+        for wrong in [
+            "http://turn.example",
+            "turn:",
+            "turn.example:port",
+            "2001:db8::1",
+            "a b",
+            "user@turn.example",
+        ] {
+            let ice = IceSettings {
+                turn: vec![wrong.to_owned()],
+                ..IceSettings::default()
+            };
+            let error = ice.resolve().unwrap_err();
+            assert_eq!(error, SettingsError::IceServer(wrong.to_owned()));
+        }
+    }
+
+    #[test]
+    fn it_is_clear_how_to_log_in() {
+        let some = |text: &str| Some(text.to_owned());
+        let resolve = |user, password, secret| {
+            let ice = IceSettings {
+                user,
+                password,
+                secret,
+                ..IceSettings::default()
+            };
+            ice.resolve().map(|ice| ice.login)
+        };
+        assert_eq!(resolve(None, None, None), Ok(TurnLogin::Open));
+        assert!(matches!(
+            resolve(some("u"), some("p"), None),
+            Ok(TurnLogin::Shared { .. })
+        ));
+        assert!(matches!(
+            resolve(None, None, some("s")),
+            Ok(TurnLogin::Own { .. })
+        ));
+        for (user, password, secret) in [
+            (some("u"), None, None),
+            (None, some("p"), None),
+            (some("u"), some("p"), some("s")),
+        ] {
+            assert_eq!(
+                resolve(user, password, secret),
+                Err(SettingsError::TurnLogin)
+            );
+        }
+    }
+}
