@@ -76,6 +76,14 @@ labels! {
     Token = "token";
     /// A channel's transcript.
     Transcript = "transcript";
+    /// A signature over the answer to an offer of a voice connection.
+    VoiceAnswer = "voice-answer";
+    /// The hash of a description of a voice connection.
+    VoiceDescription = "voice-description";
+    /// A signature that a device is in a voice room.
+    VoiceJoin = "voice-join";
+    /// A signature over an offer of a voice connection, and the hash of what was signed.
+    VoiceOffer = "voice-offer";
 }
 
 #[cfg(test)]

@@ -22,6 +22,7 @@ pub mod safety;
 pub mod secret;
 pub mod transcript;
 pub mod turn;
+pub mod voice;
 
 pub use device::{DevicePublic, DeviceSecret, DhPublic, DhSecret, Signature, Suite, VerifyKey};
 pub use group::GroupKey;
