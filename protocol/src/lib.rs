@@ -89,6 +89,7 @@ pub mod runtime;
 pub mod session;
 pub mod sigchain;
 pub mod time;
+pub mod voice;
 pub mod wire;
 
 pub use machine::Machine;

@@ -4,11 +4,13 @@ mod chat;
 mod client;
 mod hub;
 mod session;
+mod voice;
 
 pub use chat::*;
 pub use client::*;
 pub use hub::*;
 pub use session::*;
+pub use voice::*;
 
 /// The body of an HTTP request, in bytes (the base API's limit).
 pub const MAX_REQUEST_BYTES: usize = 1 << 20;
