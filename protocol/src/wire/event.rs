@@ -118,6 +118,7 @@ pub enum ServerEvent {
     #[serde(rename = "webrtc_offer")]
     Offer {
         /// The description of the connection.
+        #[serde(default)]
         sdp: String,
         /// From whom and for whom.
         #[serde(flatten)]
@@ -127,6 +128,7 @@ pub enum ServerEvent {
     #[serde(rename = "webrtc_answer")]
     Answer {
         /// The description of the connection.
+        #[serde(default)]
         sdp: String,
         /// From whom and for whom.
         #[serde(flatten)]
@@ -136,6 +138,7 @@ pub enum ServerEvent {
     #[serde(rename = "ice_candidate")]
     Candidate {
         /// The bare attribute, beginning with `candidate:`.
+        #[serde(default)]
         candidate: String,
         /// From whom and for whom.
         #[serde(flatten)]

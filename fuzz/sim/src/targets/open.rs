@@ -1,6 +1,6 @@
 //! Every opener of ciphertext: no bytes panic, and nothing that was not sealed for a place opens there.
 
-use dialtone_protocol::crypto::device::DeviceSecret;
+use dialtone_protocol::crypto::device::{DeviceSecret, VerifyKey};
 use dialtone_protocol::crypto::direct;
 use dialtone_protocol::crypto::envelope;
 use dialtone_protocol::crypto::group::GroupKey;
@@ -8,6 +8,7 @@ use dialtone_protocol::crypto::keystore::FileKey;
 use dialtone_protocol::crypto::message::{self, Address};
 use dialtone_protocol::crypto::names::{NamePlace, NameSecret};
 use dialtone_protocol::crypto::secret::Secret;
+use dialtone_protocol::crypto::voice::{self, Leg, Seat, Speaker, VoiceNonce, VoiceRoom};
 use dialtone_protocol::ids::{
     ChannelId, ClientId, Commitment, CommunityId, DeviceId, Epoch, GroupId, RecipientId, Subject,
     UserId,
@@ -64,9 +65,26 @@ pub fn run(bytes: &[u8]) {
             let file = FileKey::from_secret(Secret::from_bytes([9; 32]));
             assert!(file.open_record("table", b"key", bytes).is_err());
         }
-        _ => {
-            // The keystore's own opener stretches a passphrase, which is too slow to fuzz; its decoder is not.
-            let _ = envelope::peek(bytes);
-        }
+        // The keystore's own opener stretches a passphrase, which is too slow to fuzz.
+        _ => no_proof(&String::from_utf8_lossy(bytes), &device.public().sign),
     }
+}
+
+/// No text proves that a device said something about its voice: the device here has signed nothing.
+fn no_proof(text: &str, key: &VerifyKey) {
+    let seat = |number| Seat {
+        speaker: Speaker {
+            user: UserId([number; 16]),
+            device: DeviceId([number; 16]),
+        },
+        nonce: VoiceNonce([number; 16]),
+    };
+    let room = VoiceRoom {
+        community: CommunityId([1; 32]),
+        channel: ChannelId([2; 16]),
+    };
+    let (from, to) = (seat(3), seat(4));
+    let leg = Leg { room, from, to };
+    assert!(voice::verify_join(text, room, from.speaker, key).is_err());
+    assert!(voice::verify_offer(text, leg, "v=0", key).is_err());
 }
