@@ -350,10 +350,13 @@ fn event() -> impl Strategy<Value = ServerEvent> {
         )
 }
 
+fn proof() -> impl Strategy<Value = Option<String>> {
+    proptest::option::of("[A-Za-z0-9+/=]{0,8}")
+}
+
 fn signal() -> impl Strategy<Value = Signal> {
     let device = proptest::option::of(any::<[u8; 16]>().prop_map(DeviceId));
-    let proof = proptest::option::of(text());
-    (text(), text(), device, text(), 0..3_u8, proof).prop_map(
+    (text(), text(), device, text(), 0..3_u8, proof()).prop_map(
         |(channel_id, recipient, recipient_device_id, content, kind, proof)| Signal {
             channel_id,
             recipient,
@@ -390,7 +393,7 @@ fn frame() -> impl Strategy<Value = ClientFrame> {
             group,
             epoch: Epoch(epoch)
         }),
-        (text(), proptest::option::of(text())).prop_map(|(channel_id, proof)| {
+        (text(), proof()).prop_map(|(channel_id, proof)| {
             ClientFrame::VoiceJoin(VoiceJoin { channel_id, proof })
         }),
         text().prop_map(|channel_id| ClientFrame::VoiceLeave { channel_id }),

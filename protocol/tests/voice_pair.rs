@@ -143,9 +143,35 @@ fn a_connection_that_breaks_is_restarted_by_the_side_whose_offer_comes_first() {
     assert_eq!(outputs(&mut loser), [Output::Event(Event::Reconnecting)]);
     // If nothing comes it offers itself.
     let due = loser.poll_timeout().unwrap();
-    assert!(due > at(5) + limits::YIELD_WAIT);
+    assert_eq!(due, at(5) + limits::YIELD_WAIT);
     loser.handle_timeout(due);
     assert_eq!(outputs(&mut loser), [make_offer(1, true)]);
+}
+
+// spec 11.23
+#[test]
+fn the_pause_between_tries_doubles() {
+    for (wins, more) in [(true, Duration::ZERO), (false, limits::YIELD_WAIT)] {
+        let mut pair = offering(wins);
+        for (generation, wanted) in (1..).zip([0, 1, 2, 4, 8, 16, 30, 30]) {
+            // No answer comes.
+            let mut now = pair.poll_timeout().unwrap();
+            pair.handle_timeout(now);
+            assert_eq!(outputs(&mut pair)[0], Output::Media(Command::Rollback));
+            let pause = Duration::from_secs(wanted) + more;
+            if !pause.is_zero() {
+                assert_eq!(pair.poll_timeout(), Some(now + pause));
+                now = now + pause;
+                pair.handle_timeout(now);
+                outputs(&mut pair);
+            }
+            // The next offer is sent.
+            let sdp = "offer";
+            pair.handle_input(Input::OfferMade { generation, sdp }, now)
+                .unwrap();
+            outputs(&mut pair);
+        }
+    }
 }
 
 // spec 11.24

@@ -154,8 +154,12 @@ fn a_second_signal_ends_at_once() {
     let mut server = Server::start(ON);
     // A request that never comes whole keeps an orderly end waiting.
     let mut half = TcpStream::connect(server.address).unwrap();
-    let head = "POST /auth/login HTTP/1.1\r\nHost: x\r\nContent-Length: 50\r\n\r\n{";
+    let head = "POST /auth/login HTTP/1.1\r\nHost: x\r\nContent-Length: 50\r\nExpect: 100-continue\r\n\r\n";
     half.write_all(head.as_bytes()).unwrap();
+    // The server says so once it reads the body.
+    let mut said = [0; 12];
+    half.read_exact(&mut said).unwrap();
+    assert_eq!(&said, b"HTTP/1.1 100");
     server.ask_to_end();
     server.wait_for_log("stopping");
     let asked_again = Instant::now();

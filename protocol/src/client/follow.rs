@@ -119,7 +119,7 @@ impl Client {
                 Effect::EpochOpened { .. } => self.want_as_member(Chore::Envelopes),
                 Effect::UserJoined { user } => {
                     self.newcomers.remove(user);
-                    self.want_as_member(Chore::Presence);
+                    self.presence_wanted();
                 }
                 Effect::DeviceAdded { .. } | Effect::RoleSet { .. } => {
                     if self.account.plan == Plan::AskVouch {

@@ -73,6 +73,7 @@ impl Log {
                 }
                 self.take(bytes, out).map(|new| effects.extend(new))?;
             }
+            self.check_head(from, page.head)?;
             // One's own entries may have been taken since the server answered.
             Ok(page
                 .head

@@ -21,6 +21,8 @@ pub(super) struct Roster {
     asked: Vec<UserId>,
     /// The last user who was asked for, while there are more.
     asked_to: Option<UserId>,
+    /// Somebody joined who may come before those that are still to be asked for.
+    again: bool,
     pub(super) originals: Vec<ChannelId>,
 }
 
@@ -33,6 +35,9 @@ impl Roster {
 impl Client {
     /// Asks about the next members, as many as one question may name.
     pub(super) fn presence_request(&mut self) -> Request {
+        if self.roster.asked_to.is_none() {
+            self.roster.again = false;
+        }
         let users = self.log.chain().users().map(|(user, _)| user);
         self.roster.asked = after(self.roster.asked_to, users);
         Request::Presence(PresenceQuery {
@@ -43,7 +48,7 @@ impl Client {
     pub(super) fn take_presence(&mut self, answer: &PresenceAnswer) {
         let asked = core::mem::take(&mut self.roster.asked);
         self.roster.asked_to = last_of(&asked);
-        if self.roster.asked_to.is_some() {
+        if self.roster.asked_to.is_some() || self.roster.again {
             self.chores.want(Chore::Presence);
         }
         for user in asked {
@@ -53,6 +58,12 @@ impl Client {
             };
         }
         self.out.event_once(Event::MembersChanged);
+    }
+
+    /// A member came: it is asked for, too.
+    pub(super) fn presence_wanted(&mut self) {
+        self.roster.again = true;
+        self.want_as_member(Chore::Presence);
     }
 
     /// Without a connection nothing is known of others.

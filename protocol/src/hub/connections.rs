@@ -41,7 +41,6 @@ pub(super) struct Connection {
     pub(super) key_requests: Bucket,
     /// The channel whose voice room it wants to enter, while the store is asked for it.
     pub(super) entering: Option<ChannelId>,
-    pub(super) room_changes: Bucket,
     pub(super) signals: Bucket,
 }
 
@@ -68,7 +67,6 @@ impl Connection {
             lagged: None,
             key_requests: Bucket::default(),
             entering: None,
-            room_changes: Bucket::default(),
             signals: Bucket::default(),
         }
     }
@@ -97,6 +95,15 @@ impl Connection {
     pub(super) fn queue(&mut self, bytes: usize) -> Room {
         if self.queued.saturating_add(bytes) > limits::QUEUE_LIMIT {
             return Room::Full;
+        }
+        self.queued += bytes;
+        Room::Queued
+    }
+
+    /// Queues a signal, which may get lost.
+    pub(super) fn queue_signal(&mut self, bytes: usize) -> Room {
+        if self.queued.saturating_add(bytes) > limits::QUEUE_BUDGET {
+            return Room::Dropped;
         }
         self.queued += bytes;
         Room::Queued

@@ -48,6 +48,7 @@ enum Who {
     Announcer(UserId),
     Appender(UserId),
     Author(UserId),
+    Mover(UserId),
     Sharer(UserId),
     Name(UsernameHash),
     Peer(IpAddr),
@@ -62,6 +63,7 @@ impl Who {
             ),
             Self::Appender(_) => (limits::APPENDS_PER_USER, limits::APPEND_PER_USER_EVERY),
             Self::Author(_) => (limits::ENTRIES_PER_USER, limits::ENTRY_PER_USER_EVERY),
+            Self::Mover(_) => (limits::ROOM_CHANGES, limits::ROOM_CHANGE_EVERY),
             Self::Name(_) => (limits::ATTEMPTS_PER_NAME, limits::ATTEMPT_PER_NAME_EVERY),
             Self::Peer(_) => (limits::ATTEMPTS_PER_PEER, limits::ATTEMPT_PER_PEER_EVERY),
             Self::Sharer(_) => (limits::SHARINGS_PER_USER, limits::SHARING_PER_USER_EVERY),
@@ -118,6 +120,11 @@ impl Limiter {
     /// Counts keys of which all holders are to be told. Says whether they may be.
     pub(super) fn announce(&mut self, user: UserId, keys: usize, now: Instant) -> bool {
         self.take_all(Who::Announcer(user), keys, now)
+    }
+
+    /// Counts a change of voice room. Says whether there were not too many.
+    pub(super) fn change_room(&mut self, user: UserId, now: Instant) -> bool {
+        self.take(Who::Mover(user), now)
     }
 
     /// Gives a successful attempt back.

@@ -5,6 +5,7 @@
 
 use alloc::collections::BTreeMap;
 use alloc::string::String;
+use alloc::sync::Arc;
 use alloc::vec::Vec;
 
 use super::access::Caller;
@@ -47,8 +48,7 @@ impl Hub {
         };
         connection.entering = None;
         let caller = connection.caller;
-        let (burst, every) = (limits::ROOM_CHANGES, limits::ROOM_CHANGE_EVERY);
-        let judged = if connection.room_changes.take(burst, every, now) {
+        let judged = if self.limiter.change_room(caller.user, now) {
             self.judge_room(caller, &join.channel_id)
         } else {
             Err(BUSY)
@@ -155,7 +155,13 @@ impl Hub {
             self.refuse(conn, ErrorCode::InvalidMessage, "signal too long");
             return;
         }
-        self.send_voice(to, event);
+        // It may get lost, as any signal may: devices make up for that, and nobody is thrown out for another's signals.
+        for (to, event) in self.versions(to, event) {
+            if !to.is_empty() {
+                let frame: Arc<str> = event.to_text().into();
+                self.queue(to, &frame, |it| it.queue_signal(frame.len()));
+            }
+        }
     }
 
     /// Who is in which room, as far as it concerns a caller and fits into a frame.
@@ -250,6 +256,11 @@ impl Hub {
                 return;
             }
             self.leave_room(conn);
+        }
+        // What was said of it may have filled it up.
+        let connection = self.connections.get(conn);
+        if !connection.is_some_and(Connection::is_open) {
+            return;
         }
         self.rooms.enter(conn, channel_id, proof.clone());
         let (users, devices) = self.roster(channel_id);

@@ -122,15 +122,16 @@ pub const MAX_LAGGED_CHANNELS: usize = 500;
 /// Connections in one voice room: each talks to each, and the roster with all proofs must fit into a frame.
 pub const MAX_ROOM_MEMBERS: usize = 32;
 
-/// Changes of its voice room that a connection has before it must wait: a person goes back and forth now and then.
+/// Changes of a voice room that a user has before having to wait: a person goes back and forth now and then, on a few
+/// devices. Everybody hears of each.
 pub const ROOM_CHANGES: u32 = 20;
 
-/// How often a connection gets one of [`ROOM_CHANGES`] back.
+/// How often a user gets one of [`ROOM_CHANGES`] back.
 pub const ROOM_CHANGE_EVERY: Duration = Duration::from_secs(1);
 
-/// Signals that a connection has before it must wait: an offer and a dozen candidates for each other device in a full
-/// room.
-pub const SIGNALS: u32 = 512;
+/// Signals that a connection has before it must wait: a description and two dozen candidates for each other device in a
+/// full room.
+pub const SIGNALS: u32 = 1024;
 
 /// How often a connection gets one of [`SIGNALS`] back.
 pub const SIGNAL_EVERY: Duration = Duration::from_millis(20);

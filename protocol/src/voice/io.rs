@@ -83,7 +83,7 @@ pub enum Command {
         /// Whether ICE starts anew on a connection that was described before (RFC 8839, section 4.4.1.1.1).
         restart: bool,
     },
-    /// Forget the offer that was made last: the other device's comes first.
+    /// Forget the exchange that is under way: one's own offer, or the other device's that was taken in last.
     Rollback,
     /// Take in the answer to the offer that was made last.
     TakeAnswer {

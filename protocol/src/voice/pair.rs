@@ -142,10 +142,10 @@ impl Pair {
             Phase::AwaitOwnOffer { .. } | Phase::AwaitAnswer { .. } if self.wins => {
                 return Err(PairError::Yielding);
             }
-            Phase::AwaitOwnOffer { .. } | Phase::AwaitAnswer { .. } => {
-                self.media(Command::Rollback);
-            }
-            Phase::Idle | Phase::AwaitRetry | Phase::AwaitOwnAnswer { .. } | Phase::Closed => {}
+            Phase::AwaitOwnOffer { .. }
+            | Phase::AwaitAnswer { .. }
+            | Phase::AwaitOwnAnswer { .. } => self.media(Command::Rollback),
+            Phase::Idle | Phase::AwaitRetry | Phase::Closed => {}
         }
         self.seen = Some(generation);
         self.unsent.clear();
@@ -153,7 +153,6 @@ impl Pair {
         self.deadline = Some(self.now + limits::DESCRIBE_WAIT);
         let sdp = sdp.to_string();
         self.media(Command::TakeOffer { generation, sdp });
-        self.described = true;
         self.take_early();
         Ok(())
     }
@@ -187,7 +186,7 @@ impl Pair {
 
     fn candidate(&mut self, candidate: &str) -> Result<(), PairError> {
         let candidate = candidate.to_string();
-        if self.described {
+        if self.described || matches!(self.phase, Phase::AwaitOwnAnswer { .. }) {
             self.media(Command::AddCandidate { candidate });
         } else if self.early.len() < limits::MAX_EARLY_CANDIDATES {
             self.early.push(candidate);
@@ -245,15 +244,18 @@ impl Pair {
     /// Tries again after a pause, which doubles with each try that came to nothing. The side whose offer comes first
     /// anyway does not wait for the other's.
     fn wait_and_offer(&mut self) {
-        let pause = limits::RECONNECT_FIRST.saturating_mul(1 << self.failures.min(5));
-        let pause = match (self.failures, self.wins) {
-            (0, true) => Duration::ZERO,
-            (_, true) => pause,
-            (_, false) => pause + limits::YIELD_WAIT,
+        let again = self.failures.checked_sub(1);
+        let pause = again.map_or(Duration::ZERO, |again| {
+            let doubled = limits::RECONNECT_FIRST.saturating_mul(1 << again.min(5));
+            doubled.min(limits::RECONNECT_MAX)
+        });
+        let pause = match self.wins {
+            true => pause,
+            false => pause + limits::YIELD_WAIT,
         };
         self.failures = self.failures.saturating_add(1);
         self.phase = Phase::AwaitRetry;
-        self.deadline = Some(self.now + pause.min(limits::RECONNECT_MAX));
+        self.deadline = Some(self.now + pause);
         if pause.is_zero() {
             self.offer();
         }
@@ -274,11 +276,12 @@ impl Pair {
             Phase::Idle if self.up => self.deadline = None,
             Phase::Idle => self.wait_and_offer(),
             Phase::AwaitRetry => self.offer(),
-            Phase::AwaitOwnOffer { .. } | Phase::AwaitAnswer { .. } => {
+            Phase::AwaitOwnOffer { .. }
+            | Phase::AwaitAnswer { .. }
+            | Phase::AwaitOwnAnswer { .. } => {
                 self.media(Command::Rollback);
                 self.wait_and_offer();
             }
-            Phase::AwaitOwnAnswer { .. } => self.wait_and_offer(),
             Phase::Closed => self.deadline = None,
         }
     }

@@ -169,8 +169,15 @@ impl Signal {
 fn bounded(proof: Option<String>) -> Result<Option<String>, FrameFault> {
     let got = proof.as_ref().map_or(0, String::len);
     let max = limits::MAX_PROOF_BYTES;
-    match got > max {
-        true => Err(FrameFault::SignalTooLong { got, max }),
-        false => Ok(proof.map(|proof| proof.trim().to_string())),
+    if got > max {
+        return Err(FrameFault::SignalTooLong { got, max });
+    }
+    // In JSON other characters may take six times as much.
+    let fits = |char: u8| char.is_ascii_alphanumeric() || b"+/=".contains(&char);
+    match proof {
+        Some(proof) if !proof.bytes().all(fits) => {
+            Err(FrameFault::Malformed("proof is not base64".to_string()))
+        }
+        proof => Ok(proof),
     }
 }
