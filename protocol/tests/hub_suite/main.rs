@@ -21,4 +21,5 @@ mod pressure;
 mod sessions;
 mod sharing;
 mod voice;
+mod voice_bounds;
 mod world;
