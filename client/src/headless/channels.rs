@@ -1,5 +1,7 @@
 //! `channels`: lists, makes and changes channels.
 
+use std::time::Duration;
+
 use dialtone_protocol::client::{Access, ChannelView, Client, Event, History, IntentName};
 use dialtone_protocol::ids::ChannelId;
 use dialtone_protocol::runtime::Runtime;
@@ -10,6 +12,9 @@ use super::{Context, members, output};
 use crate::cli::ChannelsAction;
 use crate::exit::{Exit, Failure};
 use crate::harmless::harmless;
+
+/// How long a list waits for what was written since the last connection, so that its counts are right.
+const CAUGHT_UP_WITHIN: Duration = Duration::from_secs(30);
 
 /// Does what was asked for, and prints the channels that it is about.
 pub(super) async fn run<R: Runtime>(
@@ -34,6 +39,10 @@ async fn act<R: Runtime>(
         let named = |channel: &ChannelView| channel.original || channel.name.is_some();
         let all_named = move |client: &Client| client.channels().iter().all(named).then_some(());
         session.until(Some(APPEARS_WITHIN), all_named).await?;
+        let up_to_date = |channel: &ChannelView| channel.caught_up;
+        let all_here =
+            move |client: &Client| client.channels().iter().all(up_to_date).then_some(());
+        session.until(Some(CAUGHT_UP_WITHIN), all_here).await?;
         return session.with(|client, _| client.channels()).await;
     };
     let intent = match action {

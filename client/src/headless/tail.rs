@@ -81,8 +81,14 @@ async fn appeared<R: Runtime>(
     session: &mut Session<R>,
     wanted: &str,
 ) -> Result<Option<ChannelId>, Failure> {
-    let wanted = wanted.to_owned();
-    let look = move |client: &Client| session::find(client, &wanted).map(|channel| channel.id);
+    let name = wanted.to_owned();
+    let look = move |client: &Client| session::find(client, &name).map(|channel| channel.id);
+    if let Some(found) = session.until(Some(APPEARS_WITHIN), look.clone()).await? {
+        return Ok(Some(found));
+    }
+    output::note(&format!(
+        "dialtone: there is no channel called {wanted} yet; waiting for it"
+    ));
     session.until(None, look).await
 }
 

@@ -229,6 +229,40 @@ impl Person {
     }
 }
 
+/// A server, and its founder with the channel `#general`.
+pub fn founded(runtime: &'static str) -> (Server, Person) {
+    let server = Server::start(runtime);
+    let alice = Person::new("alice", runtime);
+    alice.join(&server.invite()).lines();
+    alice.run(["channels", "create", "general"]).lines();
+    (server, alice)
+}
+
+/// Somebody who joined by an invite of `host`.
+pub fn invited(name: &'static str, runtime: &'static str, host: &Person) -> Person {
+    let made = host.run(["invite"]);
+    let link = made.lines().concat();
+    // As it is copied from a narrow terminal.
+    let (front, back) = link.split_at(link.len() / 2);
+    let link = format!("{front}\n  {back}");
+    let guest = Person::new(name, runtime);
+    guest.join(&link).lines();
+    guest
+}
+
+#[test]
+fn once_somebody_has_founded_no_start_prints_a_founding_link() {
+    let (mut server, alice) = founded("smol");
+    let before = server.log_text().matches("#found").count();
+    server.kill();
+    server.go_on();
+    alice.run(["channels"]).lines();
+    assert_eq!(
+        (before, server.log_text().matches("#found").count()),
+        (1, 1)
+    );
+}
+
 /// A command that runs.
 pub struct Running {
     process: Child,
@@ -269,6 +303,16 @@ impl Running {
     #[track_caller]
     pub fn until_out(&self, wanted: &str) {
         self.until(wanted, |out| out.contains(wanted));
+    }
+
+    /// Waits until it has said something that is no result.
+    #[track_caller]
+    pub fn until_err(&self, wanted: &str) {
+        let give_up = Instant::now() + PATIENCE;
+        while !self.err.so_far().contains(wanted) {
+            assert!(Instant::now() < give_up, "no {wanted} from {}", self.what);
+            thread::sleep(Duration::from_millis(10));
+        }
     }
 
     /// Waits until it has printed so many lines.

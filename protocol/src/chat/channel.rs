@@ -153,6 +153,12 @@ impl Channel {
         }
     }
 
+    /// Whether nothing that the server named is missing.
+    pub(super) fn is_caught_up(&self) -> bool {
+        self.end()
+            .is_some_and(|end| !self.unsure && self.last_known <= end.seq)
+    }
+
     /// The message whose turn it is, if it came.
     pub(super) fn next_held(&self) -> Option<&Held> {
         self.held.get(&self.end()?.seq.next())

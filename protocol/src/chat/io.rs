@@ -209,7 +209,7 @@ pub enum Event {
         /// The lowest number that changed.
         from: Seq,
     },
-    /// The count of unread messages changed.
+    /// The count of unread messages may be another.
     Unread {
         /// The channel.
         channel: ChannelId,

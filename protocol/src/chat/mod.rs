@@ -161,6 +161,13 @@ impl Chat {
             .map_or(Seq(0), Channel::last_seq)
     }
 
+    /// Whether all of a channel that the server named so far stands in its place here.
+    #[must_use]
+    pub fn is_caught_up(&self, channel: ChannelId) -> bool {
+        let channel = self.channels.get(&channel);
+        channel.is_some_and(|channel| channel.broken || channel.is_caught_up())
+    }
+
     /// Whether sending to a channel waits for the user to decide about a fork.
     #[must_use]
     pub fn forked(&self, channel: ChannelId) -> bool {

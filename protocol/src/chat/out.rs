@@ -53,6 +53,9 @@ impl Out {
         for (channel, from) in core::mem::take(&mut self.touched) {
             self.queue
                 .push_back(Output::Event(Event::Messages { channel, from }));
+            // A message that came or was judged anew may count, or not any more.
+            self.queue
+                .push_back(Output::Event(Event::Unread { channel }));
         }
         self.queue.extend(self.after.drain(..));
     }

@@ -59,6 +59,8 @@ pub struct ChannelView {
     pub read: Seq,
     /// The number of the newest message known here.
     pub last_seq: Seq,
+    /// Whether that is the newest that the server has named on this connection or an earlier one.
+    pub caught_up: bool,
     /// Whether this account can send to it now.
     pub can_send: bool,
     /// Whether it is a channel of the original system, of which nothing can be verified.

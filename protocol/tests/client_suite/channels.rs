@@ -298,3 +298,16 @@ fn a_start_shows_the_past_before_the_network_answers() {
         [("alice".to_owned(), "hello".to_owned())]
     );
 }
+
+#[test]
+fn a_message_in_any_channel_says_that_the_counts_changed() {
+    let (mut net, alice, bob) = two();
+    let general = net.channel(alice, "general");
+    for many in 1..=3 {
+        net.peers[bob].events.clear();
+        net.send(alice, general, "news");
+        assert!(net.peers[bob].events.contains(&Event::ChannelsChanged));
+        let channels = net.view(bob).channels();
+        assert_eq!((channels[0].unread, channels[0].caught_up), (many, true));
+    }
+}

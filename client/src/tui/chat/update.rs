@@ -187,9 +187,14 @@ impl Chat {
     /// The channel that a text goes to, or why it stays here.
     fn check_send(&self, text: &str) -> Result<ChannelId, String> {
         let Some(channel) = self.channel() else {
-            return Err(
-                "no channel is open: ctrl+up or ctrl+down, then enter on an empty line".to_owned(),
-            );
+            let what = match (self.channels.is_empty(), self.profile.admin) {
+                (true, true) => "there is no channel yet: /channel create NAME",
+                (true, false) => "there is no channel yet: an admin makes the first",
+                (false, _) => {
+                    "no channel is open: ctrl+up or ctrl+down, then enter on an empty line"
+                }
+            };
+            return Err(what.to_owned());
         };
         if text.len() > MAX_TEXT_BYTES {
             return Err(format!(
