@@ -1,6 +1,5 @@
 //! The command line.
 
-use std::convert::Infallible;
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
@@ -19,7 +18,7 @@ pub struct Cli {
     #[command(subcommand)]
     pub command: Option<Command>,
     /// Open the screen with this invite link filled in
-    #[arg(long, value_name = "LINK", value_parser = whole_link)]
+    #[arg(long, value_name = "LINK")]
     pub link: Option<String>,
     /// What all commands share.
     #[command(flatten)]
@@ -89,7 +88,6 @@ pub enum Command {
     /// Make an account by an invite link, or by the link of the first start
     Join {
         /// The link
-        #[arg(value_parser = whole_link)]
         link: String,
         /// The name to have there
         #[arg(long, value_name = "NAME")]
@@ -229,12 +227,6 @@ pub enum MembersAction {
         /// Who: the name that they say, their id, or their safety number
         name: String,
     },
-}
-
-/// A link that was copied from several rows is one link.
-#[expect(clippy::unnecessary_wraps, reason = "that is how it is called")]
-fn whole_link(text: &str) -> Result<String, Infallible> {
-    Ok(text.chars().filter(|next| !next.is_whitespace()).collect())
 }
 
 #[cfg(test)]

@@ -6,10 +6,15 @@ use dialtone_protocol::wire::link::{Link, LinkKind};
 /// The fewest digits that name an invite: fewer could be a slip.
 const MIN_DIGITS: usize = 4;
 
+/// A link as it was before it was copied from several rows of a screen.
+pub(crate) fn in_one_row(link: &str) -> String {
+    link.chars().filter(|next| !next.is_whitespace()).collect()
+}
+
 /// The invites that are meant by a text: the one of this link, or those whose id starts so.
 pub(crate) fn meant(all: impl Iterator<Item = EntryHash>, typed: &str) -> Vec<EntryHash> {
-    let typed = typed.trim();
-    let start = match Link::parse(typed).map(|link| link.kind) {
+    let typed = in_one_row(typed);
+    let start = match Link::parse(&typed).map(|link| link.kind) {
         Ok(LinkKind::Open { hash, .. }) => hash.to_string(),
         // The links of the host are not of the log.
         Ok(_) => return Vec::new(),
@@ -36,6 +41,8 @@ mod tests {
         assert_eq!(found("abcd"), []);
         let link = format!("https://a.example/invite/tok#{}.{}", "A".repeat(22), all[0]);
         assert_eq!(found(&link), [all[0]]);
+        let (front, back) = link.split_at(40);
+        assert_eq!(found(&format!("{front}\r\n  {back}\n")), [all[0]]);
         assert_eq!(found("https://a.example/invite/1111"), []);
     }
 }

@@ -8,6 +8,7 @@ use super::session::{self, Session};
 use super::{Context, output, prompt};
 use crate::account::{Account, Newcomer};
 use crate::exit::{Exit, Failure};
+use crate::invites::in_one_row;
 use crate::server_url::ServerUrl;
 
 /// Makes the account and waits until it is a member, or waits for a vouch.
@@ -18,7 +19,7 @@ pub(super) async fn run<R: Runtime>(
     found: bool,
 ) -> Result<(), Failure> {
     let usage = |error: &dyn std::fmt::Display| Failure::new(Exit::Usage, error);
-    let link = Link::parse(link).map_err(|error| usage(&error))?;
+    let link = Link::parse(&in_one_row(link)).map_err(|error| usage(&error))?;
     let server: ServerUrl = link.url.parse().map_err(|error| usage(&error))?;
     let account = context.home.account(&server, username);
 

@@ -7,7 +7,7 @@ mod view;
 
 use std::collections::BTreeMap;
 
-use super::editor::Editor;
+use super::editor::{Edit, Editor};
 use super::port::{Hidden, Request};
 
 /// What the screen is for.
@@ -117,7 +117,7 @@ impl Welcome {
             consent: None,
         };
         if let Some(link) = link {
-            welcome.fields.insert(Field::Link, Editor::new(link.trim()));
+            welcome.edit(Edit::Insert(link.to_owned()));
         }
         welcome.focus = match (mode, link) {
             (Mode::Unlock, _) => Field::Secret,

@@ -37,6 +37,10 @@ fn a_link_copied_from_several_rows_is_one_link() {
         "https://chat.example\n  /invite/abcdefgh\r\n#found ",
     );
     assert_eq!(welcome.text(Field::Link), LINK);
+    // On the command line, too.
+    let given = LINK.replace("/invite", "\n  /invite");
+    let welcome = Welcome::new(Vec::new(), Some(&given));
+    assert_eq!(welcome.text(Field::Link), LINK);
 }
 
 #[test]

@@ -3,6 +3,7 @@
 use dialtone_protocol::wire::link::Link;
 
 use super::{Field, Mode, Welcome};
+use crate::invites::in_one_row;
 use crate::tui::editor::Edit;
 use crate::tui::msg::{Effect, FormMsg};
 use crate::tui::port::{Request, Update};
@@ -76,17 +77,14 @@ impl Welcome {
         }
     }
 
-    fn edit(&mut self, edit: Edit) {
+    pub(super) fn edit(&mut self, edit: Edit) {
         let edit = match (self.focus, edit) {
             (Field::Account, Edit::Right) => return self.choose(1),
             (Field::Account, Edit::Left) => {
                 return self.choose(self.accounts.len().saturating_sub(1));
             }
             (Field::Account, _) | (_, Edit::Newline | Edit::Up | Edit::Down) => return,
-            // A link that was copied from several rows is one link.
-            (Field::Link, Edit::Insert(text)) => {
-                Edit::Insert(text.chars().filter(|next| !next.is_whitespace()).collect())
-            }
+            (Field::Link, Edit::Insert(text)) => Edit::Insert(in_one_row(&text)),
             (_, Edit::Insert(text)) => Edit::Insert(text.replace(['\r', '\n'], "")),
             (_, edit) => edit,
         };
