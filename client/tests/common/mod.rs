@@ -12,13 +12,17 @@ use std::env;
 use std::ffi::OsStr;
 use std::fs;
 use std::io::{Read, Write};
-use std::net::{TcpListener, TcpStream};
+use std::net::TcpStream;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
-use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, Once};
 use std::thread;
 use std::time::{Duration, Instant};
+
+#[path = "../../../server/tests/support/port.rs"]
+mod port;
+
+pub(crate) use port::free_port;
 
 /// How long anything may take. Only a broken build or a very slow machine reaches it.
 pub const PATIENCE: Duration = Duration::from_secs(120);
@@ -365,20 +369,6 @@ pub fn signal(process: &str, name: &str) {
     let kill = format!("kill -s {name} {process}");
     let sent = Command::new("sh").args(["-c", &kill]).status();
     assert!(sent.unwrap().success());
-}
-
-/// A port that is free, and that a server can have again after it was killed: it lies below those which the system
-/// lends to connections, and each process begins at a place of its own.
-pub fn free_port() -> u16 {
-    static TRIED: AtomicU32 = AtomicU32::new(0);
-    loop {
-        let tried = TRIED.fetch_add(1, Ordering::Relaxed);
-        let place = std::process::id().wrapping_mul(16).wrapping_add(tried);
-        let port = 10_000 + u16::try_from(place % 20_000).unwrap();
-        if TcpListener::bind(("127.0.0.1", port)).is_ok() {
-            return port;
-        }
-    }
 }
 
 /// Whether any file under a folder holds these bytes.

@@ -13,10 +13,12 @@
 )]
 
 mod party;
+#[path = "../../../../server/tests/support/port.rs"]
+mod port;
 mod scripted;
 mod world;
 
-use std::net::{SocketAddr, TcpListener};
+use std::net::SocketAddr;
 use std::num::NonZero;
 
 use dialtone_protocol::client::{Body, Client, Standing};
@@ -26,6 +28,7 @@ use dialtone_protocol::sigchain::{Access, History};
 use dialtone_runtime_smol::Smol;
 use dialtone_runtime_tokio::Tokio;
 use party::{Person, Server};
+use port::free_port;
 use sha2::{Digest, Sha256};
 use world::World;
 
@@ -36,7 +39,8 @@ type Transcript = [Vec<String>; 3];
 
 #[test]
 fn both_runtimes_give_one_transcript() {
-    let address = free_address();
+    // The same for both runs: it stands in links.
+    let address = SocketAddr::from(([127, 0, 0, 1], free_port()));
     let smol = Smol::run(ONE, |runtime| converse(runtime, address)).unwrap();
     let tokio = Tokio::run(ONE, |runtime| converse(runtime, address)).unwrap();
     for (who, (one, other)) in ["hub", "alice", "bob"].iter().zip(smol.iter().zip(&tokio)) {
@@ -112,17 +116,6 @@ async fn say<R: Runtime>(person: &Person<R>, channel: ChannelId, text: &str) {
         .with(move |client, now| client.send_message(channel, &text, now).map(|_| ()))
         .await
         .unwrap();
-}
-
-/// An address that is free, the same for both runs: it stands in links. Its port lies below those which the system
-/// lends to connections.
-fn free_address() -> SocketAddr {
-    let first = std::process::id().wrapping_mul(16) % 20_000;
-    (first..first + 16)
-        .map(|place| 10_000 + u16::try_from(place).unwrap())
-        .map(|port| SocketAddr::from(([127, 0, 0, 1], port)))
-        .find(|address| TcpListener::bind(address).is_ok())
-        .unwrap()
 }
 
 fn hash(transcript: &Transcript) -> [u8; 32] {
