@@ -1,7 +1,7 @@
 //! How often something may be tried.
 
 use alloc::collections::BTreeMap;
-use core::net::IpAddr;
+use core::net::{IpAddr, Ipv6Addr};
 use core::time::Duration;
 
 use super::store::UsernameHash;
@@ -157,14 +157,12 @@ impl Limiter {
     }
 }
 
-/// One house has a /64 of IPv6: its addresses count as one.
-fn neighbourhood(peer: IpAddr) -> IpAddr {
-    match peer {
-        IpAddr::V4(_) => peer,
-        IpAddr::V6(address) => {
-            let network = u128::from_be_bytes(address.octets()) >> 64 << 64;
-            IpAddr::V6(network.to_be_bytes().into())
-        }
+/// The addresses that count as one where something is counted by address: one house has a /64 of IPv6.
+#[must_use]
+pub const fn neighbourhood(address: IpAddr) -> IpAddr {
+    match address {
+        IpAddr::V4(_) => address,
+        IpAddr::V6(address) => IpAddr::V6(Ipv6Addr::from_bits(address.to_bits() >> 64 << 64)),
     }
 }
 
@@ -206,5 +204,13 @@ mod tests {
             assert!(limiter.begin(None, Some(peer), Instant::ZERO).is_some());
         }
         assert!(limiter.buckets.len() <= limits::MAX_REMEMBERED_ATTEMPTS);
+    }
+
+    #[test]
+    fn a_house_is_one_neighbour_however_many_addresses_it_has() {
+        let of = |address: &str| neighbourhood(address.parse().unwrap());
+        assert_eq!(of("2001:db8:1:2:3:4:5:6"), of("2001:db8:1:2::7"));
+        assert_ne!(of("2001:db8:1:2::7"), of("2001:db8:1:3::7"));
+        assert_ne!(of("192.0.2.7"), of("192.0.2.8"));
     }
 }

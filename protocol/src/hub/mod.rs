@@ -53,6 +53,7 @@ pub use config::Config;
 pub use engine::Hub;
 pub use ice::{Ice, TurnLogin};
 pub use judging::{Judged, Judging};
+pub use limiter::neighbourhood;
 pub use sockets::PROTOCOL;
 pub use work::{Work, WorkAnswer};
 

@@ -9,14 +9,13 @@ use std::pin::pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use dialtone_protocol::hub::neighbourhood;
 use dialtone_protocol::limits::{MAX_APPEND_BYTES, MAX_REQUEST_BYTES};
 use dialtone_protocol::runtime::Runtime;
 use dialtone_protocol::wire::http::Response;
 use futures_util::future::{Either, select};
 use http_body_util::BodyExt;
 use hyper::body::{Body, Incoming};
-
-use super::client::neighbourhood;
 
 /// How long a body may take to arrive: the largest one in a minute is a slow line.
 const TIMEOUT: Duration = Duration::from_secs(60);

@@ -1,6 +1,6 @@
 //! Where a request comes from.
 
-use std::net::{IpAddr, Ipv6Addr, SocketAddr};
+use std::net::{IpAddr, SocketAddr};
 
 use hyper::HeaderMap;
 
@@ -25,17 +25,6 @@ pub(super) fn address(peer: SocketAddr, forwarded_for: Option<&str>) -> IpAddr {
     told.map_or(peer, |told| told.to_canonical())
 }
 
-/// One house has a /64 of IPv6: its addresses count as one, as they do for the hub.
-pub(super) const fn neighbourhood(address: IpAddr) -> IpAddr {
-    match address {
-        IpAddr::V4(_) => address,
-        IpAddr::V6(address) => {
-            let network = address.to_bits() >> 64 << 64;
-            IpAddr::V6(Ipv6Addr::from_bits(network))
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -49,12 +38,5 @@ mod tests {
         assert_eq!(from("127.0.0.1:1", Some("unknown")), "127.0.0.1");
         assert_eq!(from("192.0.2.9:1", Some("127.0.0.1")), "192.0.2.9");
         assert_eq!(from("[::ffff:192.0.2.9]:1", None), "192.0.2.9");
-    }
-
-    #[test]
-    fn a_house_is_one_neighbour_however_many_addresses_it_has() {
-        let of = |address: &str| neighbourhood(address.parse().unwrap()).to_string();
-        assert_eq!(of("2001:db8:1:2:3:4:5:6"), "2001:db8:1:2::");
-        assert_eq!(of("192.0.2.7"), "192.0.2.7");
     }
 }
