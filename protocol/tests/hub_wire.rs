@@ -6,6 +6,7 @@ use dialtone_protocol::ids::{
     ChannelId, ClientId, DeviceId, EntryHash, Epoch, GroupId, Head, MessageId, RecipientId, Seq,
     ServerId, StoreId, Subject, UserId,
 };
+use dialtone_protocol::wire::base64;
 use dialtone_protocol::wire::body::{
     ChallengeBody, Credentials, DeviceLogInBody, KeyEnvelope, KeyEnvelopes, NameBody, NewDevice,
     NewPending, NewUser, PendingName, PresenceQuery, Rename,
@@ -351,7 +352,7 @@ fn event() -> impl Strategy<Value = ServerEvent> {
 }
 
 fn proof() -> impl Strategy<Value = Option<String>> {
-    proptest::option::of("[A-Za-z0-9+/=]{0,8}")
+    proptest::option::of(any::<Vec<u8>>().prop_map(|bytes| base64::encode(&bytes)))
 }
 
 fn signal() -> impl Strategy<Value = Signal> {

@@ -7,6 +7,7 @@ use alloc::string::{String, ToString};
 
 use serde::{Deserialize, Serialize};
 
+use super::base64;
 use super::frame::FrameFault;
 use crate::ids::{DeviceId, UserId};
 use crate::limits;
@@ -173,9 +174,8 @@ fn bounded(proof: Option<String>) -> Result<Option<String>, FrameFault> {
         return Err(FrameFault::SignalTooLong { got, max });
     }
     // In JSON other characters may take six times as much.
-    let fits = |char: u8| char.is_ascii_alphanumeric() || b"+/=".contains(&char);
     match proof {
-        Some(proof) if !proof.bytes().all(fits) => {
+        Some(proof) if base64::decode(&proof).is_none() => {
             Err(FrameFault::Malformed("proof is not base64".to_string()))
         }
         proof => Ok(proof),
