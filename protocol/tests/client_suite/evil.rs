@@ -5,14 +5,18 @@ use dialtone_protocol::client::{
 };
 use dialtone_protocol::crypto::envelope::{self, KeyRecord, Recipient};
 use dialtone_protocol::crypto::{DeviceSecret, Entropy, GroupKey, Secret};
-use dialtone_protocol::ids::{CommunityId, DeviceId, Epoch, GroupId, RecipientId};
+use dialtone_protocol::ids::{CommunityId, DeviceId, Epoch, GroupId, RecipientId, Subject, UserId};
+use dialtone_protocol::limits;
 use dialtone_protocol::sigchain::Entry;
 use dialtone_protocol::wire::cbor;
-use dialtone_protocol::wire::chain::{ChainPage, EnvelopePage, StoredEnvelope};
+use dialtone_protocol::wire::chain::{
+    ChainPage, EnvelopePage, NamePage, SealedName, StoredEnvelope,
+};
 use dialtone_protocol::wire::event::ServerEvent;
 use dialtone_protocol::wire::http::{Request, Response};
 use dialtone_protocol::wire::link::{Link, LinkKind};
 
+use crate::channels::two;
 use crate::join::{community, texts};
 use crate::net::Net;
 
@@ -301,4 +305,32 @@ fn nonsense_panics_nothing_and_loses_nothing() {
     net.wait(120);
     assert_eq!(net.view(alice).state(), ConnectionState::Online);
     assert_eq!(texts(&net, alice, "general").len(), 1);
+}
+
+// spec 9.50
+#[test]
+fn a_name_that_is_too_long_to_be_one_is_not_kept() {
+    let (mut net, alice, bob) = two();
+    net.cut(bob);
+    net.tamper = Some(Box::new(|request, response| match request {
+        Request::Names { .. } => {
+            let name = SealedName {
+                subject: Subject::User(UserId([0x77; 16])),
+                group: GroupId::Open,
+                epoch: Epoch(0),
+                bytes: vec![0; limits::MAX_NAME_ENC_BYTES + 1],
+            };
+            let names = vec![name];
+            let next = u64::MAX;
+            Response::cbor(200, cbor::encode(&NamePage { next, names }))
+        }
+        _ => response,
+    }));
+    let before = net.records(bob, Table::Names);
+    net.wait(60);
+    assert_eq!(net.view(bob).state(), ConnectionState::Online);
+    assert_eq!(net.records(bob, Table::Names), before);
+    let general = net.channel(alice, "general");
+    net.send(alice, general, "all is well");
+    assert_eq!(texts(&net, bob, "general").len(), 1);
 }

@@ -3,7 +3,8 @@
 use std::cell::Cell;
 use std::rc::Rc;
 
-use dialtone_protocol::client::{Access, ConnectionState, Event, History};
+use dialtone_protocol::client::{Access, ConnectionState, Event, History, Warning};
+use dialtone_protocol::ids::{ChannelId, EntryHash};
 use dialtone_protocol::wire::cbor;
 use dialtone_protocol::wire::chain::ChainPage;
 use dialtone_protocol::wire::http::{Request, Response};
@@ -25,6 +26,20 @@ fn grow(net: &mut Net, peer: usize, name: &str) {
     net.wait(1);
 }
 
+fn hold_log(net: &mut Net, of: usize) {
+    net.holds = Some(Hold { of, to: is_log });
+}
+
+const NEWER: &str = "signed at the newest head";
+
+/// The log grows, and somebody writes at its new head, before the answer that is held comes.
+fn say_at_a_newer_head(net: &mut Net, peer: usize, channel: ChannelId) {
+    grow(net, peer, "second");
+    net.send(peer, channel, NEWER);
+    net.let_through();
+    net.wait(5);
+}
+
 fn assert_read(net: &Net, peer: usize, text: &str) {
     let shown: Vec<_> = texts(net, peer, "general");
     assert_eq!(shown, [("alice".to_owned(), text.to_owned())]);
@@ -38,16 +53,10 @@ fn a_log_that_was_read_before_a_message_came_says_nothing_about_it() {
     let (mut net, alice, bob) = two();
     let general = net.channel(alice, "general");
     // The answer ends with the first of two entries, and is slow.
-    net.holds = Some(Hold {
-        of: bob,
-        to: is_log,
-    });
+    hold_log(&mut net, bob);
     grow(&mut net, alice, "first");
-    grow(&mut net, alice, "second");
-    net.send(alice, general, "signed at the newest head");
-    net.let_through();
-    net.wait(5);
-    assert_read(&net, bob, "signed at the newest head");
+    say_at_a_newer_head(&mut net, alice, general);
+    assert_read(&net, bob, NEWER);
 }
 
 // spec 8.11
@@ -57,18 +66,12 @@ fn a_message_that_came_before_the_log_of_a_new_connection_waits_for_it() {
     let general = net.channel(alice, "general");
     net.cut(bob);
     grow(&mut net, alice, "first");
-    net.holds = Some(Hold {
-        of: bob,
-        to: is_log,
-    });
+    hold_log(&mut net, bob);
     while net.held.is_empty() {
         net.wait(1);
     }
-    grow(&mut net, alice, "second");
-    net.send(alice, general, "signed at the newest head");
-    net.let_through();
-    net.wait(5);
-    assert_read(&net, bob, "signed at the newest head");
+    say_at_a_newer_head(&mut net, alice, general);
+    assert_read(&net, bob, NEWER);
 }
 
 // spec 9.13
@@ -78,10 +81,7 @@ fn a_key_that_was_made_while_somebody_joins_waits_for_the_log() {
     let general = net.channel(alice, "general");
     let (link, other) = (net.invite(alice), net.invite(alice));
     let carol = net.add("carol", &link);
-    net.holds = Some(Hold {
-        of: carol,
-        to: is_log,
-    });
+    hold_log(&mut net, carol);
     net.connect(carol);
     assert!(!net.held.is_empty());
     // Everybody's key is replaced, and Carol's invite gets the new one. What says so on her socket is slow.
@@ -139,4 +139,24 @@ fn an_answer_from_before_ones_own_append_accuses_nobody() {
     let warned = |event: &&Event| matches!(event, Event::Warning(_));
     assert_eq!(net.peers[alice].events.iter().find(warned), None);
     assert_eq!(net.view(alice).channels().len(), 2);
+}
+
+// spec 9.5
+#[test]
+fn a_server_that_says_another_head_than_its_entries_have_is_named() {
+    let (mut net, alice, bob) = two();
+    net.cut(bob);
+    net.tamper = Some(Box::new(|request, response| {
+        if !is_log(request) {
+            return response;
+        }
+        let mut page: ChainPage = cbor::decode(&response.body).unwrap();
+        page.head.as_mut().unwrap().hash = EntryHash([0xee; 32]);
+        Response::cbor(200, cbor::encode(&page))
+    }));
+    grow(&mut net, alice, "first");
+    net.wait(60);
+    let named = |event: &Event| matches!(event, Event::Warning(Warning::OtherLog { .. }));
+    assert!(net.peers[bob].events.iter().any(named));
+    assert_eq!(net.view(bob).state(), ConnectionState::Refused);
 }

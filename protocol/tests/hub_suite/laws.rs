@@ -192,6 +192,12 @@ impl Run {
         });
     }
 
+    /// A channel that was made, or none.
+    fn channel(&self, number: u8) -> String {
+        let channel = self.channels.get(usize::from(number));
+        channel.cloned().unwrap_or_default()
+    }
+
     fn step(&mut self, step: Step) {
         let conn = |conn: u8| ConnId(u64::from(conn));
         match step {
@@ -248,11 +254,7 @@ impl Run {
                 channel,
                 client,
             } => {
-                let channel = self
-                    .channels
-                    .get(usize::from(channel))
-                    .cloned()
-                    .unwrap_or_default();
+                let channel = self.channel(channel);
                 let frame = format!(
                     "{{\"type\":\"channel.message.send\",\"channel_id\":\"{channel}\",\"body\":\"b\",\
                      \"sender_name_enc\":\"n\",\"client_id\":\"{client:032x}\"}}"
@@ -267,11 +269,7 @@ impl Run {
                 channel,
                 kind,
             } => {
-                let channel = self
-                    .channels
-                    .get(usize::from(channel))
-                    .cloned()
-                    .unwrap_or_default();
+                let channel = self.channel(channel);
                 let kind = ["voice_join", "voice_leave", "webrtc_offer"][usize::from(kind)];
                 let frame = format!(
                     "{{\"type\":\"{kind}\",\"channel_id\":\"{channel}\",\"recipient\":\"{}\",\"sdp\":\"v\"}}",
