@@ -1,0 +1,1 @@
+//! Where sound comes from and goes to: the sound server, files, or nothing.

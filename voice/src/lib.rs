@@ -1,0 +1,6 @@
+//! dialtone's voice as a library: sound and its devices, and the way that it takes between two of them. Who talks to
+//! whom is decided in `dialtone-protocol`; this crate carries it out.
+
+pub mod audio;
+pub mod device;
+pub mod media;
