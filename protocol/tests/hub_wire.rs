@@ -309,6 +309,7 @@ fn event() -> impl Strategy<Value = ServerEvent> {
                         channel_id,
                         sender: user,
                         device_id: None,
+                        lost: true,
                     },
                     20..=22 => {
                         let content = match kind {

@@ -272,6 +272,18 @@ pub enum Event {
     /// After [`close`](super::Client::close): nothing is owed any more, or the time for it ran out. The socket is
     /// closed.
     Settled,
+    /// Who is in which voice room changed: see [`Client::voice_rooms`](super::Client::voice_rooms).
+    VoiceRoomsChanged,
+    /// The log does not let a device into the voice room any more in which it is heard, or in which this device is:
+    /// what carries its sound ends at once.
+    VoiceRevoked {
+        /// The room's channel.
+        room: ChannelId,
+        /// The device's user.
+        user: UserId,
+        /// The device; it may be this one.
+        device: DeviceId,
+    },
     /// There are no older messages in the channel.
     HistoryStart {
         /// The channel.

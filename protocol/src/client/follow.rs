@@ -109,6 +109,7 @@ impl Client {
             return;
         }
         self.become_member();
+        self.watch_over_voice();
         self.tell_chat(chat::Input::LogMoved);
         self.let_chat_work();
         self.names

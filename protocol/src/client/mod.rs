@@ -43,6 +43,7 @@ mod route;
 mod sharing;
 mod show;
 mod views;
+mod voice;
 mod wishes;
 
 pub use error::{IntentError, RestoreError, SendError};
@@ -168,6 +169,7 @@ pub struct Client {
     chores: Chores,
     calls: Calls,
     out: Out,
+    voice: voice::Voice,
 }
 
 impl Client {
@@ -270,6 +272,7 @@ impl Client {
             chores: Chores::default(),
             calls: Calls::default(),
             out: Out::default(),
+            voice: voice::Voice::default(),
         }
     }
 

@@ -47,6 +47,10 @@ impl Client {
                             store: welcome.store_id,
                         })
                     }
+                    // It is said once, before the welcome.
+                    Ok(ServerEvent::VoiceSnapshot { voice_rooms }) => {
+                        self.take_voice_rooms(voice_rooms);
+                    }
                     Ok(event) if self.session.state() == State::Online => self.event(event),
                     // What comes before the welcome is the base API's greeting; what makes no sense is passed over.
                     Ok(_) | Err(_) => {}
@@ -218,6 +222,7 @@ impl Client {
         self.keys.interrupted();
         self.forget_parcels();
         self.nobody_online();
+        self.nobody_in_voice();
         self.link.complete = false;
         self.link.synced = false;
     }

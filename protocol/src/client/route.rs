@@ -119,6 +119,11 @@ impl Client {
             ServerEvent::PresenceChanged { user_id, online } => {
                 self.presence_changed(user_id, online);
             }
+            ServerEvent::VoicePresence {
+                channel_id,
+                sender,
+                active,
+            } => self.take_voice_presence(channel_id, sender, active),
             ServerEvent::PendingAdded => self.want_as_member(Chore::Pending),
             ServerEvent::ChannelUpdated { .. } | ServerEvent::ChannelDeleted { .. } => {
                 self.want_as_member(Chore::Originals);
@@ -128,7 +133,6 @@ impl Client {
             | ServerEvent::DeviceJoined { .. }
             | ServerEvent::ProfileUpdated { .. }
             | ServerEvent::VoiceSnapshot { .. }
-            | ServerEvent::VoicePresence { .. }
             | ServerEvent::VoiceRoster { .. }
             | ServerEvent::VoiceJoined { .. }
             | ServerEvent::VoiceLeft { .. }

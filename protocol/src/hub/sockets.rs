@@ -26,6 +26,8 @@ pub(super) struct Gone {
     pub(super) last: bool,
     /// The voice room that it was in.
     pub(super) room: Option<ChannelId>,
+    /// Whether the connection ended.
+    pub(super) lost: bool,
 }
 
 impl Hub {
@@ -336,7 +338,13 @@ impl Hub {
         let caller = connection.caller;
         let last = self.connections.close(conn).is_some();
         let room = self.rooms.leave(conn);
-        (last || room.is_some()).then_some(Gone { caller, last, room })
+        let lost = true;
+        (last || room.is_some()).then_some(Gone {
+            caller,
+            last,
+            room,
+            lost,
+        })
     }
 
     /// Says who went offline. Whom that fills up is closed and announced in turn, by a list and not by a call within the
@@ -347,10 +355,10 @@ impl Hub {
             return;
         }
         let mut greeted = self.connections.select(Connection::is_greeted);
-        while let Some(Gone { caller, last, room }) = gone.pop_front() {
+        while let Some(one) = gone.pop_front() {
             let mut full = Vec::new();
-            let farewells = room.map(|room| self.farewells(room, caller));
-            for (mut to, event) in farewells.into_iter().flatten() {
+            let Gone { caller, last, .. } = one;
+            for (mut to, event) in self.farewells(one).into_iter().flatten() {
                 full.extend(self.deliver(&mut to, &event));
             }
             if last {

@@ -216,6 +216,7 @@ impl Hub {
                 channel_id,
                 sender: caller.user,
                 device_id: Some(caller.device),
+                lost: false,
             };
             self.send_voice([conn].into(), event);
             self.leave_room(conn);
@@ -295,8 +296,15 @@ impl Hub {
             return;
         };
         if let Some(channel) = self.rooms.leave(conn) {
-            let (last, room) = (false, Some(channel));
-            self.announce_gone([Gone { caller, last, room }].into());
+            self.announce_gone(
+                [Gone {
+                    caller,
+                    last: false,
+                    room: Some(channel),
+                    lost: false,
+                }]
+                .into(),
+            );
         }
     }
 
@@ -317,16 +325,17 @@ impl Hub {
     }
 
     /// What is said when somebody has left a room, and to whom.
-    pub(super) fn farewells(
-        &self,
-        channel_id: ChannelId,
-        caller: Caller,
-    ) -> [(Vec<ConnId>, ServerEvent); 3] {
+    pub(super) fn farewells(&self, gone: Gone) -> Option<[(Vec<ConnId>, ServerEvent); 3]> {
+        let Gone {
+            caller, room, lost, ..
+        } = gone;
+        let channel_id = room?;
         let (sender, device_id) = (caller.user, Some(caller.device));
         let left = ServerEvent::VoiceLeft {
             channel_id,
             sender,
             device_id,
+            lost,
         };
         let active = false;
         let presence = ServerEvent::VoicePresence {
@@ -335,7 +344,7 @@ impl Hub {
             active,
         };
         let [greeted, others] = self.versions(self.rooms.conns(channel_id), left);
-        [greeted, others, (self.who_may_know(channel_id), presence)]
+        Some([greeted, others, (self.who_may_know(channel_id), presence)])
     }
 
     fn who_may_know(&self, channel: ChannelId) -> Vec<ConnId> {

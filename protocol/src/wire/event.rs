@@ -113,6 +113,9 @@ pub enum ServerEvent {
         /// The device. Servers of the original do not say.
         #[serde(default)]
         device_id: Option<DeviceId>,
+        /// Whether only its connection to the server ended: it may come again, and be heard meanwhile.
+        #[serde(default)]
+        lost: bool,
     },
     /// A device offers a connection.
     #[serde(rename = "webrtc_offer")]
@@ -378,6 +381,7 @@ impl ServerEvent {
                 channel_id,
                 sender,
                 device_id: None,
+                lost: false,
             },
             Self::Offer { sdp, signal } => Self::Offer {
                 sdp,

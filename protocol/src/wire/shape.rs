@@ -71,6 +71,8 @@ pub(super) struct Voice<'a> {
     ice_servers: &'a [IceServer],
     #[serde(skip_serializing_if = "Option::is_none")]
     device_id: Option<DeviceId>,
+    #[serde(skip_serializing_if = "is_false")]
+    lost: bool,
     #[serde(skip_serializing_if = "Option::is_none")]
     sender_device_id: Option<DeviceId>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -237,11 +239,13 @@ pub(super) fn of(event: &ServerEvent) -> Shape<'_> {
             channel_id,
             sender,
             device_id,
+            lost,
         } => Shape::Voice(Voice {
             kind: "voice_leave",
             channel_id: Text::Id(*channel_id),
             sender: Text::Id(*sender),
             device_id: *device_id,
+            lost: *lost,
             ..Voice::default()
         }),
         ServerEvent::Offer { sdp, signal } => Shape::Voice(Voice {

@@ -373,6 +373,38 @@ fn a_private_channels_room_is_for_its_members() {
     assert_eq!(community.world.events(late)[1].get("voice_rooms"), None);
 }
 
+// spec 11.9
+#[test]
+fn who_only_lost_its_connection_is_told_apart_from_who_left() {
+    let mut community = Community::found();
+    let (founder, bob) = (community.founder.clone(), community.member("bob", 2));
+    let channel = community.open_channel(1).to_string();
+    let original = community.world.connect(&founder.token);
+    let inside = community.world.greet(&founder.token);
+    community.world.frame(original, join(&channel));
+    community.world.frame(inside, join(&channel));
+    for ends in [false, true] {
+        let conn = community.world.greet(&bob.token);
+        community.world.frame(conn, join(&channel));
+        community.world.texts(inside);
+        community.world.texts(original);
+        match ends {
+            true => community.world.close(conn),
+            false => community.world.frame(conn, leave(&channel)),
+        }
+        let said = |events: Vec<Value>| {
+            let mut left = events.into_iter().filter(|it| it["type"] == "voice_leave");
+            left.next().unwrap().get("lost").cloned()
+        };
+        let wanted = ends.then_some(json!(true));
+        assert_eq!(said(community.world.events(inside)), wanted);
+        assert_eq!(said(community.world.events(original)), None, "spec 11.7");
+        if !ends {
+            community.world.close(conn);
+        }
+    }
+}
+
 fn voice_leaves(events: &[Value]) -> Vec<&Value> {
     let left = events.iter().filter(|it| it["type"] == "voice_leave");
     left.map(|it| &it["device_id"]).collect()
