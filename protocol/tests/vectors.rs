@@ -15,6 +15,9 @@ use dialtone_protocol::crypto::names::{NamePlace, NameSecret, Subject};
 use dialtone_protocol::crypto::password::{KdfMemory, KdfParams, account_password};
 use dialtone_protocol::crypto::password_hash::{hash_password, token_hash, username_hash};
 use dialtone_protocol::crypto::safety::safety_number;
+use dialtone_protocol::crypto::voice::{
+    Leg, OfferId, Seat, Speaker, VoiceNonce, VoiceRoom, sign_answer, sign_join, sign_offer,
+};
 use dialtone_protocol::crypto::{
     DeviceSecret, Entropy, GroupKey, InviteSecret, Label, Secret, direct, transcript,
 };
@@ -392,4 +395,48 @@ fn hex(bytes: &[u8]) -> String {
 
 fn text(bytes: &[u8]) -> &str {
     std::str::from_utf8(bytes).unwrap()
+}
+
+// spec 3.80 to 3.83
+#[test]
+fn voice() {
+    compare("voice", |seed| {
+        let mut given = Given::new(seed);
+        let room = VoiceRoom {
+            community: given.community,
+            channel: ChannelId(given.bytes()),
+        };
+        let mut seat = || Seat {
+            speaker: Speaker {
+                user: UserId(given.bytes()),
+                device: DeviceId(given.bytes()),
+            },
+            nonce: VoiceNonce(given.bytes()),
+        };
+        let (from, to) = (seat(), seat());
+        let head = Head {
+            index: u64::from(seed),
+            hash: EntryHash([seed; 32]),
+        };
+        let device = DeviceSecret::from_seed(Secret::from_bytes([seed; 32]));
+        let other = DeviceSecret::from_seed(Secret::from_bytes([seed ^ 1; 32]));
+        let leg = Leg { room, from, to };
+        let (id, sdp) = (OfferId([seed; 16]), "v=0\r\n");
+        let (offered, offer) = sign_offer(leg, id, 7, sdp, head, &device);
+        json!({
+            "community": room.community.to_string(),
+            "channel": room.channel.to_string(),
+            "from": [from.speaker.user.to_string(), from.speaker.device.to_string(), hex(&from.nonce.0)],
+            "to": [to.speaker.user.to_string(), to.speaker.device.to_string(), hex(&to.nonce.0)],
+            "head": [head.index.to_string(), head.hash.to_string()],
+            "device_seed": hex(device.seed().expose()),
+            "join": sign_join(room, from, head, &device),
+            "offer_id": hex(&id.0),
+            "generation": 7,
+            "sdp": sdp,
+            "offer": offer,
+            "other_device_seed": hex(other.seed().expose()),
+            "answer": sign_answer(leg, &offered, sdp, head, &other),
+        })
+    });
 }

@@ -43,3 +43,8 @@ fn client() {
 fn hub() {
     replay("hub", dialtone_sim::targets::hub::run);
 }
+
+#[test]
+fn room() {
+    replay("room", dialtone_sim::targets::room::run);
+}

@@ -18,7 +18,13 @@ pub(crate) fn two() -> (Net, usize, usize) {
     (net, alice, bob)
 }
 
-fn make(net: &mut Net, peer: usize, name: &str, access: Access, history: History) -> ChannelId {
+pub(crate) fn make(
+    net: &mut Net,
+    peer: usize,
+    name: &str,
+    access: Access,
+    history: History,
+) -> ChannelId {
     let now = net.now;
     let channel = net
         .client(peer)
@@ -38,7 +44,7 @@ fn names(net: &Net, peer: usize) -> Vec<Option<String>> {
         .collect()
 }
 
-fn add(net: &mut Net, peer: usize, channel: ChannelId, other: usize) {
+pub(crate) fn add(net: &mut Net, peer: usize, channel: ChannelId, other: usize) {
     let user = net.view(other).me().user.unwrap();
     let now = net.now;
     net.client(peer).add_to_channel(channel, user, now).unwrap();

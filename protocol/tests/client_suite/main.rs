@@ -16,3 +16,4 @@ mod join;
 mod log;
 mod net;
 mod sharing;
+mod voice;

@@ -3,6 +3,7 @@
 use core::fmt::Debug;
 
 use dialtone_protocol::sigchain::Entry;
+use dialtone_protocol::voice::ipc::{Command, Event};
 use dialtone_protocol::wire::cbor;
 use dialtone_protocol::wire::chain::{
     Append, Appended, ChainPage, EnvelopePage, Envelopes, NamePage, Names, Owed,
@@ -42,8 +43,21 @@ pub fn run(bytes: &[u8]) {
                 );
             }
         }
+        12 => text(bytes, ipc_command, Command::to_line),
+        13 => text(bytes, ipc_event, Event::to_line),
         _ => request(bytes),
     }
+}
+
+fn ipc_command(line: &str) -> Option<Command> {
+    Command::parse(line.as_bytes()).ok()?
+}
+
+/// Figures that are no numbers are written as nothing, and are not sent.
+fn ipc_event(line: &str) -> Option<Event> {
+    Event::parse(line.as_bytes())
+        .ok()?
+        .filter(|event| !matches!(event, Event::Quality { .. }))
 }
 
 /// A frame that our clients send. Of those that only clients of the original send, no more than the kind is kept.

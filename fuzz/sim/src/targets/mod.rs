@@ -7,4 +7,5 @@ pub mod client;
 pub mod decode;
 pub mod hub;
 pub mod open;
+pub mod room;
 pub mod sigchain;

@@ -264,6 +264,7 @@ impl Room {
     /// Carries out what all parts want, until none wants anything more.
     fn pump(&mut self) {
         self.drain_session();
+        self.absences();
         let speakers: Vec<Speaker> = self.members.keys().copied().collect();
         for speaker in speakers {
             self.pump_member(speaker);
@@ -356,7 +357,6 @@ impl Machine for Room {
                 seat.pair.handle_timeout(self.now);
             }
         }
-        self.absences();
         self.pump();
     }
 

@@ -1,0 +1,593 @@
+//! The machine of a room, one thing after the other: what it asks, says, believes and refuses.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "tests"
+)]
+
+use std::time::Duration;
+
+use dialtone_protocol::crypto::voice::Speaker;
+use dialtone_protocol::ids::{ChannelId, DeviceId, ServerId, StoreId, UserId};
+use dialtone_protocol::limits;
+use dialtone_protocol::voice::ask::{Answer, Question, Refusal};
+use dialtone_protocol::voice::room::{
+    AskId, Event, Input, Leaving, Output, PeerId, Room, RoomError, Standing, Transmit,
+};
+use dialtone_protocol::voice::{Command, Input as PairInput};
+use dialtone_protocol::wire::event::{ErrorCode, ErrorEvent, ServerEvent, Welcome, WelcomeLimits};
+use dialtone_protocol::wire::sensitive::Sensitive;
+use dialtone_protocol::wire::voice::{SignalContent, Signalled, VoiceDevice};
+use dialtone_protocol::{Instant, Machine};
+
+const ROOM: ChannelId = ChannelId([9; 16]);
+const OWN: Speaker = speaker(1);
+
+const fn speaker(number: u8) -> Speaker {
+    Speaker {
+        user: UserId([number; 16]),
+        device: DeviceId([number; 16]),
+    }
+}
+
+/// A machine, and what it put out that nobody looked at yet.
+struct Script {
+    room: Room,
+    now: Instant,
+    said: Vec<Output>,
+}
+
+impl Script {
+    /// Before it has entered.
+    fn online() -> Self {
+        let mut room = Room::new([0; 32], Instant::ZERO);
+        room.set_token(Sensitive::new("token"), Instant::ZERO);
+        room.connect(Instant::ZERO);
+        let mut script = Self {
+            room,
+            now: Instant::ZERO,
+            said: Vec::new(),
+        };
+        script.drain();
+        script.socket();
+        script
+    }
+
+    /// In the room, with others who were there before.
+    fn inside(others: &[u8]) -> Self {
+        let mut script = Self::online();
+        script.room.enter(ROOM, script.now);
+        script.drain();
+        let (id, question) = script.asked();
+        assert_eq!(question, Question::Enter { room: ROOM });
+        script.answer(
+            id,
+            Answer::Entered {
+                user: OWN.user,
+                device: OWN.device,
+                proof: "b3du".to_owned(),
+            },
+        );
+        script.roster(others);
+        script
+    }
+
+    /// In the room with one other device that was let in, and this device's offer for it was sent.
+    fn with(other: u8, verified: bool) -> (Self, PeerId) {
+        let mut script = Self::inside(&[]);
+        script.said.clear();
+        script.joins(other, verified.then_some("dGhlaXJz"));
+        let (id, _) = script.asked();
+        script.answer(id, Answer::Admitted { verified });
+        let peer = script.room.members().next().unwrap().peer.unwrap();
+        let (generation, sdp) = (0, "offer");
+        script.peer(peer, PairInput::OfferMade { generation, sdp });
+        if verified {
+            let (id, question) = script.asked();
+            assert!(matches!(question, Question::SignOffer { .. }));
+            let proof = "b2ZmZXI=".to_owned();
+            script.answer(id, Answer::Signed { proof });
+        }
+        (script, peer)
+    }
+
+    /// The same, and both hear each other.
+    fn connected(other: u8) -> (Self, PeerId) {
+        let (mut script, peer) = Self::with(other, true);
+        script.signals(
+            other,
+            SignalContent::Answer {
+                sdp: "answer".to_owned(),
+            },
+            Some("YW5zd2Vy"),
+        );
+        let (id, question) = script.asked();
+        assert!(matches!(question, Question::CheckAnswer { .. }));
+        script.answer(id, Answer::Good);
+        script.peer(peer, PairInput::Connected);
+        assert_eq!(script.standing(other), Some(Standing::Connected));
+        script.said.clear();
+        (script, peer)
+    }
+
+    fn socket(&mut self) {
+        self.input(Input::SocketOpened);
+        self.event(ServerEvent::Welcome(Welcome {
+            protocol: 1,
+            server_id: ServerId([1; 16]),
+            store_id: StoreId([1; 16]),
+            limits: WelcomeLimits {
+                body_bytes: 1,
+                frame_bytes: 1,
+                unacked_messages: 1,
+                history_page: 1,
+            },
+            features: Vec::new(),
+            ice_servers: Vec::new(),
+            sigchain_head: None,
+        }));
+    }
+
+    fn roster(&mut self, others: &[u8]) {
+        let device = |number: &u8| VoiceDevice {
+            user_id: speaker(*number).user,
+            device_id: speaker(*number).device,
+            proof: Some("dGhlaXJz".to_owned()),
+        };
+        self.event(ServerEvent::VoiceRoster {
+            channel_id: ROOM,
+            users: Vec::new(),
+            devices: others.iter().chain(&[1]).map(device).collect(),
+            ice_servers: Vec::new(),
+        });
+    }
+
+    fn joins(&mut self, other: u8, proof: Option<&str>) {
+        self.event(ServerEvent::VoiceJoined {
+            channel_id: ROOM,
+            sender: speaker(other).user,
+            device_id: Some(speaker(other).device),
+            proof: proof.map(str::to_owned),
+        });
+    }
+
+    fn leaves(&mut self, other: u8, lost: bool) {
+        self.event(ServerEvent::VoiceLeft {
+            channel_id: ROOM,
+            sender: speaker(other).user,
+            device_id: Some(speaker(other).device),
+            lost,
+        });
+    }
+
+    fn signals(&mut self, other: u8, content: SignalContent, proof: Option<&str>) {
+        let signal = Signalled {
+            channel_id: ROOM,
+            sender: speaker(other).user,
+            recipient: OWN.user,
+            sender_device_id: Some(speaker(other).device),
+            recipient_device_id: Some(OWN.device),
+            proof: proof.map(str::to_owned),
+        };
+        self.event(ServerEvent::signal(content, signal));
+    }
+
+    fn offers(&mut self, other: u8, sdp: &str, proof: Option<&str>) {
+        let sdp = sdp.to_owned();
+        self.signals(other, SignalContent::Offer { sdp }, proof);
+    }
+
+    fn event(&mut self, event: ServerEvent) {
+        self.input(Input::Frame(event.to_text().as_bytes()));
+    }
+
+    fn answer(&mut self, id: AskId, answer: Answer) {
+        let answer = &answer;
+        self.input(Input::Answered { id, answer });
+    }
+
+    fn peer(&mut self, peer: PeerId, input: PairInput<'_>) {
+        self.input(Input::Peer { peer, input });
+    }
+
+    fn input(&mut self, input: Input<'_>) {
+        self.room.handle_input(input, self.now).unwrap();
+        self.drain();
+    }
+
+    fn wait(&mut self, time: Duration) {
+        let until = self.now + time;
+        while let Some(due) = self.room.poll_timeout().filter(|due| *due <= until) {
+            self.now = due;
+            self.room.handle_timeout(due);
+            self.drain();
+        }
+        self.now = until;
+    }
+
+    fn drain(&mut self) {
+        while let Some(output) = self.room.poll_output() {
+            self.said.push(output);
+        }
+    }
+
+    /// The last question.
+    fn asked(&mut self) -> (AskId, Question) {
+        let asked = self.said.iter().rev().find_map(|output| match output {
+            Output::Ask { id, question } => Some((*id, question.clone())),
+            _ => None,
+        });
+        let asked = asked.expect("something is asked");
+        self.said.clear();
+        asked
+    }
+
+    fn frames(&self) -> Vec<&str> {
+        let frame = |output: &'_ Output| match output {
+            Output::Transmit(Transmit::Frame(_)) => true,
+            _ => false,
+        };
+        let frames = self.said.iter().filter(|output| frame(output));
+        frames
+            .map(|output| match output {
+                Output::Transmit(Transmit::Frame(frame)) => frame.as_str(),
+                _ => "",
+            })
+            .collect()
+    }
+
+    fn media(&self) -> Vec<(PeerId, Command)> {
+        let media = self.said.iter().filter_map(|output| match output {
+            Output::Media { peer, command } => Some((*peer, command.clone())),
+            _ => None,
+        });
+        media.collect()
+    }
+
+    fn has(&self, event: Event) -> bool {
+        self.said.contains(&Output::Event(event))
+    }
+
+    fn refused(&self, other: u8, reason: Refusal) -> bool {
+        let speaker = speaker(other);
+        self.has(Event::Refused { speaker, reason })
+    }
+
+    fn standing(&self, other: u8) -> Option<Standing> {
+        let mut members = self.room.members();
+        let member = members.find(|it| it.speaker == speaker(other));
+        member.map(|it| it.standing)
+    }
+}
+
+// spec 11.41
+#[test]
+fn nothing_is_said_before_it_is_signed_nor_believed_before_it_is_checked() {
+    let mut script = Script::inside(&[2]);
+    let (id, question) = script.asked();
+    assert!(matches!(question, Question::Admit { .. }));
+    // What comes before the answer waits.
+    script.offers(2, "theirs", Some("cHJvb2Y="));
+    let candidate = "candidate:1".to_owned();
+    script.signals(2, SignalContent::Candidate { candidate }, None);
+    assert_eq!(script.media(), []);
+    script.answer(id, Answer::Admitted { verified: true });
+    let (id, question) = script.asked();
+    assert!(matches!(question, Question::CheckOffer { .. }));
+    assert_eq!(script.media(), []);
+    script.answer(id, Answer::Offered { generation: 0 });
+    let commands: Vec<_> = script.media().into_iter().map(|(_, it)| it).collect();
+    assert_eq!(
+        commands,
+        [
+            Command::TakeOffer {
+                generation: 0,
+                sdp: "theirs".to_owned()
+            },
+            Command::AddCandidate {
+                candidate: "candidate:1".to_owned()
+            },
+        ]
+    );
+    let peer = script.media()[0].0;
+    script.said.clear();
+    let (generation, sdp) = (0, "ours");
+    script.peer(peer, PairInput::AnswerMade { generation, sdp });
+    let candidate = "candidate:2";
+    script.peer(peer, PairInput::LocalCandidate { candidate });
+    assert_eq!(script.frames(), Vec::<&str>::new());
+    let (id, question) = script.asked();
+    assert!(matches!(question, Question::SignAnswer { .. }));
+    let proof = "c2lnbmVk".to_owned();
+    script.answer(id, Answer::Signed { proof });
+    let frames = script.frames();
+    assert!(frames[0].contains("webrtc_answer") && frames[0].contains("c2lnbmVk"));
+    assert!(frames[1].contains("candidate:2"));
+    assert_eq!(frames.len(), 2);
+}
+
+// spec 11.42
+#[test]
+fn a_question_that_nobody_can_answer_yet_is_asked_again() {
+    let mut script = Script::inside(&[2]);
+    let (id, question) = script.asked();
+    // An answer that fits no such question is none.
+    for answer in [Answer::NotYet, Answer::Good] {
+        script.answer(id, answer);
+        assert_eq!(script.said, []);
+        script.wait(limits::ASK_AGAIN_MAX);
+        assert_eq!(script.asked(), (id, question.clone()));
+    }
+    script.room.ask_again(script.now);
+    script.drain();
+    assert_eq!(script.asked(), (id, question));
+    script.answer(id, Answer::Admitted { verified: true });
+    assert_eq!(script.standing(2), Some(Standing::Connecting));
+    let answer = &Answer::Good;
+    assert_eq!(
+        script
+            .room
+            .handle_input(Input::Answered { id, answer }, script.now),
+        Err(RoomError::UnknownAsk)
+    );
+}
+
+// spec 11.43
+#[test]
+fn what_is_refused_changes_nothing_and_is_named() {
+    let (mut script, _) = Script::connected(2);
+    script.offers(2, "swapped", Some("cHJvb2Y="));
+    let (id, _) = script.asked();
+    let reason = Refusal::Forged;
+    script.answer(id, Answer::Refused { reason });
+    assert!(script.refused(2, Refusal::Forged));
+    script.offers(2, "unsigned", None);
+    assert!(script.refused(2, Refusal::UnsignedMember));
+    assert_eq!(script.media(), []);
+    // An offer that was believed before is not believed twice.
+    for again in [false, true] {
+        script.offers(2, "theirs", Some("cHJvb2Y="));
+        let (id, _) = script.asked();
+        script.answer(id, Answer::Offered { generation: 5 });
+        assert_eq!(script.refused(2, Refusal::Replayed), again);
+        assert_eq!(script.media().is_empty(), again);
+    }
+}
+
+// spec 11.43
+#[test]
+fn a_false_claim_does_not_unseat_who_is_heard() {
+    let (mut script, peer) = Script::connected(2);
+    script.joins(2, Some("b3RoZXI="));
+    let (id, _) = script.asked();
+    assert_eq!(script.standing(2), Some(Standing::Connected));
+    let reason = Refusal::Forged;
+    script.answer(id, Answer::Refused { reason });
+    assert_eq!(script.standing(2), Some(Standing::Connected));
+    assert_eq!(script.room.speaker(peer), Some(speaker(2)));
+    assert_eq!(script.media(), []);
+    // A true one does: that is another stay.
+    script.joins(2, Some("bmV3"));
+    let (id, _) = script.asked();
+    script.answer(id, Answer::Admitted { verified: true });
+    let media = script.media();
+    assert_eq!(media[0], (peer, Command::Close));
+    assert!(matches!(media[1].1, Command::MakeOffer { .. }));
+    assert_ne!(media[1].0, peer);
+}
+
+// spec 11.44
+#[test]
+fn whom_the_log_puts_out_is_cut_off_at_once() {
+    let (mut script, peer) = Script::connected(2);
+    let (room, speaker) = (ROOM, speaker(2));
+    script.input(Input::Revoked { room, speaker });
+    assert_eq!(script.media(), [(peer, Command::Close)]);
+    assert!(script.refused(2, Refusal::NotEntitled));
+    assert_eq!(script.standing(2), None);
+    // And so is everybody if it is this device.
+    let (mut script, peer) = Script::connected(2);
+    let speaker = OWN;
+    script.input(Input::Revoked { room, speaker });
+    assert_eq!(script.media(), [(peer, Command::Close)]);
+    let why = Leaving::NotAllowed(Refusal::OwnNotEntitled);
+    assert!(script.has(Event::Left { room, why }));
+    assert!(script.frames()[0].contains("voice_leave"));
+}
+
+// spec 11.45
+#[test]
+fn who_is_heard_is_heard_on_while_the_server_is_away() {
+    let (mut script, peer) = Script::connected(2);
+    script.input(Input::SocketClosed { status: None });
+    assert_eq!(script.standing(2), Some(Standing::Connected));
+    assert!(!script.room.is_inside());
+    script.wait(Duration::from_secs(31));
+    assert_eq!(script.media(), []);
+    script.said.clear();
+    script.socket();
+    // The same proof: it is the same stay.
+    assert!(
+        script
+            .frames()
+            .iter()
+            .any(|it| it.contains("voice_join") && it.contains("b3du"))
+    );
+    script.said.clear();
+    // The other one is not back yet.
+    script.roster(&[]);
+    assert!(script.room.is_inside());
+    assert_eq!(script.standing(2), Some(Standing::Connected));
+    script.joins(2, Some("dGhlaXJz"));
+    assert_eq!(script.media(), []);
+    assert!(!script.room.members().next().unwrap().absent);
+    assert_eq!(script.room.speaker(peer), Some(speaker(2)));
+}
+
+// spec 11.46
+#[test]
+fn who_leaves_is_gone_at_once_and_who_is_lost_after_a_while() {
+    let (mut script, peer) = Script::connected(2);
+    script.leaves(2, false);
+    assert_eq!(script.media(), [(peer, Command::Close)]);
+    let (mut script, peer) = Script::connected(2);
+    script.leaves(2, true);
+    assert_eq!(script.media(), []);
+    assert!(script.room.members().next().unwrap().absent);
+    script.wait(limits::ABSENCE);
+    assert_eq!(script.media(), [(peer, Command::Close)]);
+    assert_eq!(script.standing(2), None);
+    // Who cannot be heard either is gone at once.
+    let (mut script, peer) = Script::connected(2);
+    script.leaves(2, true);
+    script.peer(peer, PairInput::Failed);
+    assert_eq!(script.standing(2), None);
+}
+
+// spec 11.47
+#[test]
+fn who_signs_nothing_is_talked_to_without_proofs() {
+    let (mut script, peer) = Script::with(2, false);
+    let frames = script.frames();
+    assert!(frames[0].contains("webrtc_offer") && !frames[0].contains("proof"));
+    script.said.clear();
+    let sdp = "answer".to_owned();
+    script.signals(2, SignalContent::Answer { sdp }, None);
+    let sdp = "answer".to_owned();
+    assert_eq!(script.media(), [(peer, Command::TakeAnswer { sdp })]);
+    assert!(!script.room.members().next().unwrap().verified);
+    // When it comes again it is offered anew, as the original does.
+    script.said.clear();
+    script.joins(2, None);
+    let (id, _) = script.asked();
+    script.answer(id, Answer::Admitted { verified: false });
+    assert_eq!(script.media()[0], (peer, Command::Close));
+    assert!(matches!(
+        script.media()[1].1,
+        Command::MakeOffer { restart: false, .. }
+    ));
+}
+
+// spec 11.48
+#[test]
+fn a_refusal_of_the_server_is_handed_on_in_its_words() {
+    for again in [false, true] {
+        let mut script = match again {
+            true => Script::connected(2).0,
+            false => Script::inside(&[]),
+        };
+        if !again {
+            script.room.leave(script.now);
+            script.room.enter(ROOM, script.now);
+            script.drain();
+            let (id, _) = script.asked();
+            let proof = "b3du".to_owned();
+            let Speaker { user, device } = OWN;
+            script.answer(
+                id,
+                Answer::Entered {
+                    user,
+                    device,
+                    proof,
+                },
+            );
+        } else {
+            script.input(Input::SocketClosed { status: None });
+            script.wait(Duration::from_secs(31));
+            script.socket();
+        }
+        script.event(ServerEvent::Error(ErrorEvent {
+            code: ErrorCode::RateLimited,
+            message: "this room is full".to_owned(),
+            channel_id: None,
+            client_id: None,
+        }));
+        let why = Leaving::Refused("this room is full".to_owned());
+        // Who was inside knocks again a little later.
+        assert_eq!(script.has(Event::Left { room: ROOM, why }), !again);
+        assert_eq!(script.room.room(), again.then_some(ROOM));
+    }
+}
+
+// spec 11.48
+#[test]
+fn who_is_turned_out_leaves_everybody() {
+    let (mut script, peer) = Script::connected(2);
+    script.leaves(1, false);
+    let (room, why) = (ROOM, Leaving::TurnedOut);
+    assert!(script.has(Event::Left { room, why }));
+    assert_eq!(script.media(), [(peer, Command::Close)]);
+    assert_eq!(script.frames(), Vec::<&str>::new());
+}
+
+// spec 11.49
+#[test]
+fn a_server_cannot_fill_it_up() {
+    let others: Vec<u8> = (2..200).collect();
+    let mut script = Script::inside(&others);
+    assert_eq!(script.room.members().count(), limits::MAX_ROOM_MEMBERS);
+    script.said.clear();
+    let long = "x".repeat(limits::MAX_SDP_BYTES);
+    for _ in 0..1000 {
+        script.offers(2, &long, Some("cHJvb2Y="));
+        let candidate = "c".repeat(limits::MAX_CANDIDATE_BYTES + 1);
+        script.signals(2, SignalContent::Candidate { candidate }, None);
+    }
+    script.room.ask_again(script.now);
+    script.drain();
+    let admit = script.said.iter().find_map(|output| match output {
+        Output::Ask {
+            id,
+            question: Question::Admit { peer, .. },
+        } if peer.device == speaker(2).device => Some(*id),
+        _ => None,
+    });
+    script.answer(admit.unwrap(), Answer::Admitted { verified: true });
+    let mut checked = 0;
+    loop {
+        let asked = script.said.iter().rev().find_map(|output| match output {
+            Output::Ask {
+                id,
+                question: Question::CheckOffer { .. },
+            } => Some(*id),
+            _ => None,
+        });
+        script.said.clear();
+        let Some(id) = asked else { break };
+        checked += 1;
+        let reason = Refusal::Forged;
+        script.answer(id, Answer::Refused { reason });
+    }
+    assert_eq!(checked, limits::MAX_WAITING_DESCRIPTIONS);
+}
+
+// spec 11.40
+#[test]
+fn a_token_that_is_refused_is_asked_for_anew() {
+    let mut room = Room::new([0; 32], Instant::ZERO);
+    room.connect(Instant::ZERO);
+    let mut script = Script {
+        room,
+        now: Instant::ZERO,
+        said: Vec::new(),
+    };
+    script.drain();
+    for token in ["first", "second"] {
+        let (id, question) = script.asked();
+        assert_eq!(question, Question::Token);
+        let token = Sensitive::new(token);
+        script.answer(
+            id,
+            Answer::Token {
+                token: token.clone(),
+            },
+        );
+        let opens = Output::Transmit(Transmit::OpenSocket { token });
+        assert!(script.said.contains(&opens));
+        script.input(Input::SocketClosed { status: Some(401) });
+        script.wait(Duration::from_secs(31));
+    }
+}
