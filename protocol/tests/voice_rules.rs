@@ -226,17 +226,11 @@ impl Script {
     }
 
     fn frames(&self) -> Vec<&str> {
-        let frame = |output: &'_ Output| match output {
-            Output::Transmit(Transmit::Frame(_)) => true,
-            _ => false,
-        };
-        let frames = self.said.iter().filter(|output| frame(output));
-        frames
-            .map(|output| match output {
-                Output::Transmit(Transmit::Frame(frame)) => frame.as_str(),
-                _ => "",
-            })
-            .collect()
+        let frames = self.said.iter().filter_map(|output| match output {
+            Output::Transmit(Transmit::Frame(frame)) => Some(frame.as_str()),
+            _ => None,
+        });
+        frames.collect()
     }
 
     fn media(&self) -> Vec<(PeerId, Command)> {
