@@ -3,4 +3,5 @@
 
 pub mod audio;
 pub mod device;
+pub mod ipc;
 pub mod media;

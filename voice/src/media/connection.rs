@@ -1,0 +1,422 @@
+//! One connection: str0m, as far as a pair needs it.
+
+use core::fmt;
+use core::time::Duration;
+use std::collections::VecDeque;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Instant;
+
+use dialtone_protocol::voice::Command;
+use str0m::change::{SdpAnswer, SdpOffer, SdpPendingOffer};
+use str0m::media::{Direction, MediaKind, Mid};
+use str0m::net::{Protocol, Receive};
+use str0m::rtp::SeqNo;
+use str0m::{Candidate, Event, IceConnectionState, Input, Rtc, RtcConfig};
+
+use super::{Health, PeerEvent};
+
+/// Candidates of the other device for one description: machines with many addresses have two dozen.
+const MAX_CANDIDATES: usize = 64;
+
+/// The longest packet of Opus that is sent or taken in, in bytes: 20 ms at the highest rate take 1,275 (RFC 6716).
+const MAX_PAYLOAD: usize = 1275;
+
+/// How long the answer to a check of the connection may take before it is sent again.
+const STUN_FIRST: Duration = Duration::from_millis(250);
+
+/// The longest such pause.
+const STUN_LONGEST: Duration = Duration::from_secs(1);
+
+/// How often it is sent again: a way that is gone is noticed after some six seconds.
+const STUN_RETRIES: usize = 6;
+
+/// How often the two ends tell each other what they got.
+const REPORTS: Duration = Duration::from_secs(1);
+
+/// The names that the original gives its stream and its track.
+const STREAM: &str = "dialtone";
+const TRACK: &str = "audio";
+
+/// Something that a connection puts out.
+pub(super) enum Output {
+    Event(PeerEvent),
+    Sound(Sound),
+    Transmit {
+        from: SocketAddr,
+        to: SocketAddr,
+        bytes: Vec<u8>,
+    },
+}
+
+/// A packet of sound that came.
+pub(super) struct Sound {
+    pub(super) seq: u64,
+    pub(super) time: u32,
+    pub(super) marker: bool,
+    pub(super) payload: Arc<[u8]>,
+    pub(super) arrived: Instant,
+}
+
+/// One connection.
+pub(super) struct Connection {
+    rtc: Rtc,
+    /// The addresses of this device.
+    addresses: Vec<SocketAddr>,
+    /// The offer that waits for its answer.
+    pending: Option<(SdpPendingOffer, Option<Mid>)>,
+    /// Where sound is sent, once both sides were described.
+    mid: Option<Mid>,
+    /// The other device's certificate, as its last description has it.
+    fingerprint: Option<String>,
+    next_seq: u64,
+    candidates: usize,
+    /// Whether sound can flow.
+    up: bool,
+    /// It failed for good: only a new one helps.
+    broken: bool,
+    due: Option<Instant>,
+    health: Health,
+    now: Instant,
+    outputs: VecDeque<Output>,
+}
+
+/// The library takes its cryptography from the process; this is the one that is all Rust.
+pub(super) fn use_pure_cryptography() {
+    str0m::crypto::from_feature_flags().install_process_default();
+}
+
+impl Connection {
+    pub(super) fn new(now: Instant, addresses: impl Iterator<Item = SocketAddr>) -> Self {
+        let addresses: Vec<SocketAddr> = addresses.collect();
+        let mut connection = Self {
+            rtc: rtc(now),
+            addresses,
+            pending: None,
+            mid: None,
+            fingerprint: None,
+            next_seq: 0,
+            candidates: 0,
+            up: false,
+            broken: false,
+            due: None,
+            health: Health::default(),
+            now,
+            outputs: VecDeque::new(),
+        };
+        connection.begin(now);
+        connection
+    }
+
+    /// Begins anew, as if nothing had been said yet.
+    fn begin(&mut self, now: Instant) {
+        self.rtc = rtc(now);
+        self.pending = None;
+        self.mid = None;
+        self.fingerprint = None;
+        self.broken = false;
+        self.up = false;
+        self.now = now;
+        for address in self.addresses.clone() {
+            self.offer_address(address);
+        }
+        self.handle_timeout(now);
+    }
+
+    pub(super) fn health(&self) -> Health {
+        self.health
+    }
+
+    pub(super) const fn due(&self) -> Option<Instant> {
+        self.due
+    }
+
+    pub(super) fn poll(&mut self) -> Option<Output> {
+        self.outputs.pop_front()
+    }
+
+    pub(super) fn add_address(&mut self, address: SocketAddr) {
+        if self.addresses.contains(&address) {
+            return;
+        }
+        self.addresses.push(address);
+        if let Some(candidate) = self.offer_address(address) {
+            self.event(PeerEvent::LocalCandidate { candidate });
+        }
+        self.drain();
+    }
+
+    pub(super) fn remove_address(&mut self, address: SocketAddr) {
+        self.addresses.retain(|it| *it != address);
+        if let Ok(candidate) = Candidate::host(address, "udp") {
+            self.rtc.direct_api().invalidate_candidate(&candidate);
+        }
+        self.drain();
+    }
+
+    fn offer_address(&mut self, address: SocketAddr) -> Option<String> {
+        let candidate = Candidate::host(address, "udp").ok()?;
+        let added = self.rtc.add_local_candidate(candidate)?;
+        Some(added.to_sdp_string())
+    }
+
+    pub(super) fn command(&mut self, command: Command, now: Instant) {
+        self.handle_timeout(now);
+        match command {
+            Command::AddCandidate { candidate } => self.add_candidate(&candidate),
+            // Whatever was described before starts anew.
+            Command::MakeOffer { generation, .. } => self.make_offer(generation, now),
+            // Of an offer that was taken in there is nothing to take back: the next one goes over it.
+            Command::Rollback => self.pending = None,
+            Command::TakeAnswer { sdp } => self.take_answer(&sdp),
+            Command::TakeOffer { generation, sdp } => self.take_offer(generation, &sdp, now),
+            // The mesh ends it.
+            _ => {}
+        }
+        self.drain();
+    }
+
+    fn make_offer(&mut self, generation: u32, now: Instant) {
+        if self.broken || !self.rtc.is_alive() {
+            self.begin(now);
+        }
+        let mut mid = self.mid;
+        let mut api = self.rtc.sdp_api();
+        if self.mid.is_none() {
+            let (stream, track) = (Some(STREAM.to_owned()), Some(TRACK.to_owned()));
+            let added = api.add_media(MediaKind::Audio, Direction::SendRecv, stream, track, None);
+            mid = Some(added);
+        } else {
+            api.ice_restart(true);
+        }
+        let Some((offer, pending)) = api.apply() else {
+            return self.fail();
+        };
+        self.pending = Some((pending, mid));
+        let sdp = offer.to_sdp_string();
+        self.event(PeerEvent::OfferMade { generation, sdp });
+    }
+
+    fn take_offer(&mut self, generation: u32, sdp: &str, now: Instant) {
+        self.pending = None;
+        self.candidates = 0;
+        let theirs = fingerprint(sdp);
+        let is_other = self.fingerprint.is_some() && self.fingerprint != theirs;
+        // A device that began anew has another certificate: nothing of what stands fits it.
+        if self.broken || is_other || !self.rtc.is_alive() {
+            self.begin(now);
+        }
+        let Some(answer) = self.accept(sdp) else {
+            return self.fail();
+        };
+        self.fingerprint = theirs;
+        self.event(PeerEvent::AnswerMade {
+            generation,
+            sdp: answer.to_sdp_string(),
+        });
+    }
+
+    fn accept(&mut self, sdp: &str) -> Option<SdpAnswer> {
+        let offer = SdpOffer::from_sdp_string(sdp).ok()?;
+        self.rtc.sdp_api().accept_offer(offer).ok()
+    }
+
+    fn take_answer(&mut self, sdp: &str) {
+        self.candidates = 0;
+        let Some((pending, mid)) = self.pending.take() else {
+            return;
+        };
+        let Ok(answer) = SdpAnswer::from_sdp_string(sdp) else {
+            return self.fail();
+        };
+        if self.rtc.sdp_api().accept_answer(pending, answer).is_err() {
+            return self.fail();
+        }
+        self.mid = mid;
+        self.fingerprint = fingerprint(sdp);
+    }
+
+    /// Names that only the other device's network knows, and what else cannot be read, lead nowhere.
+    fn add_candidate(&mut self, candidate: &str) {
+        if self.candidates >= MAX_CANDIDATES {
+            return;
+        }
+        if let Ok(candidate) = Candidate::from_sdp_string(candidate) {
+            self.candidates += 1;
+            self.rtc.add_remote_candidate(candidate);
+        }
+    }
+
+    /// Takes in a datagram if it is for this connection.
+    pub(super) fn datagram(
+        &mut self,
+        from: SocketAddr,
+        to: SocketAddr,
+        bytes: &[u8],
+        now: Instant,
+    ) -> bool {
+        let Ok(receive) = Receive::new(Protocol::Udp, from, to, bytes) else {
+            return false;
+        };
+        let input = Input::Receive(self.now.max(now), receive);
+        if self.broken || !self.rtc.accepts(&input) {
+            return false;
+        }
+        self.input(input);
+        true
+    }
+
+    pub(super) fn send(&mut self, payload: &Arc<[u8]>, time: u32, marker: bool, now: Instant) {
+        let Some(mid) = self.mid.filter(|_| self.up && payload.len() <= MAX_PAYLOAD) else {
+            return;
+        };
+        let types = self.rtc.media(mid).map(|media| media.remote_pts().to_vec());
+        let Some(pt) = types.and_then(|types| types.first().copied()) else {
+            return;
+        };
+        let seq: SeqNo = self.next_seq.into();
+        let mut api = self.rtc.direct_api();
+        let Some(stream) = api.stream_tx_by_mid(mid, None) else {
+            return;
+        };
+        let packet = str0m::rtp::RtpWrite::new(pt, seq, time, now, Arc::clone(payload));
+        stream.write_rtp(packet.marker(marker));
+        self.next_seq = self.next_seq.wrapping_add(1);
+        self.handle_timeout(now);
+    }
+
+    pub(super) fn handle_timeout(&mut self, now: Instant) {
+        self.now = self.now.max(now);
+        self.input(Input::Timeout(self.now));
+    }
+
+    /// Tells the other device, and ends.
+    pub(super) fn close(&mut self) {
+        if !self.broken && self.rtc.close().is_ok() {
+            self.drain();
+        }
+        self.outputs
+            .retain(|output| matches!(output, Output::Transmit { .. }));
+    }
+
+    fn input(&mut self, input: Input<'_>) {
+        if self.broken {
+            return;
+        }
+        match self.rtc.handle_input(input) {
+            Ok(()) => self.drain(),
+            Err(_) => self.break_off(),
+        }
+    }
+
+    fn drain(&mut self) {
+        while !self.broken {
+            match self.rtc.poll_output() {
+                Ok(str0m::Output::Timeout(at)) => {
+                    // The library's word for never is a moment far away.
+                    self.due = self.rtc.is_alive().then_some(at);
+                    break;
+                }
+                Ok(str0m::Output::Transmit(transmit)) => {
+                    self.outputs.push_back(Output::Transmit {
+                        from: transmit.source,
+                        to: transmit.destination,
+                        bytes: transmit.contents.to_vec(),
+                    });
+                }
+                Ok(str0m::Output::Event(event)) => self.take(event),
+                Err(_) => return self.break_off(),
+            }
+        }
+        let up = !self.broken && self.rtc.is_alive() && self.rtc.is_connected();
+        if up && !core::mem::replace(&mut self.up, up) {
+            self.event(PeerEvent::Connected);
+        }
+        // While ICE starts anew sound goes on by the old way.
+    }
+
+    #[allow(
+        clippy::wildcard_enum_match_arm,
+        reason = "the library has many events, most of them for pictures and data"
+    )]
+    fn take(&mut self, event: Event) {
+        match event {
+            Event::IceConnectionStateChange(IceConnectionState::Disconnected) => self.fail(),
+            Event::IceConnectionStateChange(state)
+                if state.is_connected() && self.rtc.is_connected() =>
+            {
+                self.up = true;
+                self.event(PeerEvent::Connected);
+            }
+            Event::MediaAdded(media) => self.mid = Some(media.mid),
+            Event::RtpPacket(packet) if packet.payload.len() <= MAX_PAYLOAD => {
+                self.outputs.push_back(Output::Sound(Sound {
+                    seq: *packet.seq_no,
+                    time: packet.header.timestamp,
+                    marker: packet.header.marker,
+                    payload: packet.payload,
+                    arrived: packet.timestamp,
+                }));
+            }
+            Event::PeerStats(stats) => {
+                let pair = stats.selected_candidate_pair;
+                self.health = Health {
+                    round_trip: pair
+                        .as_ref()
+                        .and_then(|it| it.current_round_trip_time)
+                        .or(stats.rtt),
+                    loss_there: stats.egress_loss_fraction,
+                    relayed: false,
+                };
+            }
+            Event::Closed => self.break_off(),
+            _ => {}
+        }
+    }
+
+    fn fail(&mut self) {
+        self.up = false;
+        self.event(PeerEvent::Failed);
+    }
+
+    fn break_off(&mut self) {
+        if !core::mem::replace(&mut self.broken, true) {
+            self.due = None;
+            self.fail();
+        }
+    }
+
+    fn event(&mut self, event: PeerEvent) {
+        self.outputs.push_back(Output::Event(event));
+    }
+}
+
+fn rtc(now: Instant) -> Rtc {
+    let mut config = RtcConfig::new()
+        .clear_codecs()
+        .enable_opus(true, false)
+        .set_rtp_mode(true)
+        .set_stats_interval(Some(REPORTS))
+        .set_rtcp_report_interval_audio(REPORTS);
+    config.set_initial_stun_rto(STUN_FIRST);
+    config.set_max_stun_rto(STUN_LONGEST);
+    config.set_max_stun_retransmits(STUN_RETRIES);
+    config.build(now)
+}
+
+/// The certificate that a description names (RFC 8122, section 5).
+fn fingerprint(sdp: &str) -> Option<String> {
+    let mut lines = sdp.lines();
+    let line = lines.find_map(|line| line.strip_prefix("a=fingerprint:"))?;
+    Some(line.trim().to_ascii_lowercase())
+}
+
+impl fmt::Debug for Connection {
+    /// Without addresses and keys.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Connection")
+            .field("up", &self.up)
+            .field("broken", &self.broken)
+            .finish_non_exhaustive()
+    }
+}
