@@ -9,7 +9,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use async_channel::{Receiver, Sender};
+use async_channel::{Receiver, Sender, WeakSender};
 use dialtone_protocol::client::{Client, NewAccount, Output};
 use dialtone_protocol::crypto::keystore::FileKey;
 use dialtone_protocol::crypto::password;
@@ -185,16 +185,13 @@ impl<R: Runtime> Account<R> {
         &self,
         visit: impl FnOnce(&mut Client, Instant) -> T + Send + 'static,
     ) -> Option<T> {
-        let (answer, answered) = async_channel::bounded(1);
-        let visit: Visit = Box::new(move |client, now| {
-            let value = visit(client, now);
-            Box::new(move || {
-                // Whoever asked may have gone.
-                let _ = answer.try_send(value);
-            })
-        });
-        self.visits.send(visit).await.ok()?;
-        answered.recv().await.ok()
+        see(&self.visits, visit).await
+    }
+
+    /// Somebody else who may see the engine, as long as the account runs.
+    #[must_use]
+    pub fn visitor(&self) -> Visitor {
+        Visitor(self.visits.downgrade())
     }
 
     /// What happens, in order. Each report goes to one receiver only. They are kept until somebody takes them.
@@ -257,6 +254,36 @@ impl<R: Runtime> Account<R> {
             ended,
         }
     }
+}
+
+/// Somebody beside the account's holder who may see the engine. It does not keep the account running.
+#[derive(Clone, Debug)]
+pub struct Visitor(WeakSender<Visit>);
+
+impl Visitor {
+    /// Lets `visit` see the engine, as [`Account::with`] does. `None` when the account has ended.
+    pub async fn with<T: Send + 'static>(
+        &self,
+        visit: impl FnOnce(&mut Client, Instant) -> T + Send + 'static,
+    ) -> Option<T> {
+        see(&self.0.upgrade()?, visit).await
+    }
+}
+
+async fn see<T: Send + 'static>(
+    visits: &Sender<Visit>,
+    visit: impl FnOnce(&mut Client, Instant) -> T + Send + 'static,
+) -> Option<T> {
+    let (answer, answered) = async_channel::bounded(1);
+    let visit: Visit = Box::new(move |client, now| {
+        let value = visit(client, now);
+        Box::new(move || {
+            // Whoever asked may have gone.
+            let _ = answer.try_send(value);
+        })
+    });
+    visits.send(visit).await.ok()?;
+    answered.recv().await.ok()
 }
 
 /// How many visits wait for the loop before the next one waits to be queued.

@@ -1,11 +1,13 @@
 //! The command line.
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::account::Options;
 use crate::link::Trust;
+use crate::voice::VoiceOptions;
 
 /// End-to-end encrypted chat for the terminal.
 ///
@@ -23,6 +25,9 @@ pub struct Cli {
     /// What all commands share.
     #[command(flatten)]
     pub shared: Shared,
+    /// How voice is set up.
+    #[command(flatten)]
+    pub voice: VoiceOptions,
 }
 
 const AFTER: &str = "\
@@ -79,6 +84,17 @@ pub enum RuntimeName {
     Smol,
     /// tokio
     Tokio,
+}
+
+impl RuntimeName {
+    /// Its name on command lines.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Smol => "smol",
+            Self::Tokio => "tokio",
+        }
+    }
 }
 
 /// What to do without a screen.
@@ -154,6 +170,18 @@ pub enum Command {
         #[command(subcommand)]
         action: Option<InviteAction>,
     },
+    /// Talk, or record who talks, in the voice room of a channel
+    Voice {
+        /// What to do
+        #[command(subcommand)]
+        action: VoiceAction,
+    },
+    /// Say that the key to talk is held or not, to the voice daemon that runs: to be bound to a key by the desktop
+    Ptt {
+        /// What happened to it
+        #[arg(value_enum)]
+        action: PttAction,
+    },
     /// Print a script that completes this command line in a shell
     #[command(hide = true)]
     Completions {
@@ -163,6 +191,67 @@ pub enum Command {
     /// Print the manual page
     #[command(hide = true)]
     Man,
+}
+
+/// What to do with voice.
+#[derive(Debug, Subcommand)]
+#[expect(clippy::exhaustive_enums, reason = "the command matches it")]
+pub enum VoiceAction {
+    /// Enter the room of a channel, until ctrl+c or for a while
+    Join {
+        /// The channel: its name, with or without #, or its id
+        channel: String,
+        /// Say what is in this WAV file, as it is, instead of what the microphone hears
+        #[arg(long, value_name = "FILE")]
+        input: Option<PathBuf>,
+        /// Record each speaker into a WAV file in this folder, and play nothing
+        #[arg(long, value_name = "DIR")]
+        output: Option<PathBuf>,
+        /// Leave after so long in the room: 30s, 5m, 1h
+        #[arg(long = "for", value_name = "TIME", value_parser = lasting)]
+        lasts: Option<Duration>,
+        /// Print what happens, one JSON object a line
+        #[arg(long)]
+        json: bool,
+    },
+    /// List who is in which room, as the server says it
+    Who {
+        /// Print one JSON object a line
+        #[arg(long)]
+        json: bool,
+    },
+    /// List the devices for sound
+    Devices,
+}
+
+/// What happened to the key to talk.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+#[expect(clippy::exhaustive_enums, reason = "the command matches it")]
+pub enum PttAction {
+    /// It is held from now on
+    Down,
+    /// It is not held any more
+    Up,
+    /// It is held if it was not, and the other way round
+    Toggle,
+}
+
+/// Reads a time such as `30s`.
+fn lasting(text: &str) -> Result<Duration, String> {
+    let unit = |letter| match letter {
+        's' => Some(1),
+        'm' => Some(60),
+        'h' => Some(3600),
+        _ => None,
+    };
+    let parsed = text.strip_suffix(['s', 'm', 'h']).and_then(|number| {
+        let seconds = unit(text.chars().last()?)?;
+        number.parse::<u64>().ok()?.checked_mul(seconds)
+    });
+    parsed
+        .filter(|seconds| *seconds > 0)
+        .map(Duration::from_secs)
+        .ok_or_else(|| "a number with s, m or h behind it, such as 30s".to_owned())
 }
 
 /// What to do with channels.

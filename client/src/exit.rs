@@ -39,6 +39,9 @@ pub struct Failure {
     pub next: Option<String>,
 }
 
+/// What a command says that was asked to end.
+const INTERRUPTED: &str = "interrupted";
+
 impl Failure {
     /// A failure without advice.
     pub fn new(exit: Exit, what: impl fmt::Display) -> Self {
@@ -53,6 +56,18 @@ impl Failure {
     #[must_use]
     pub fn nobody_reads() -> Self {
         Self::new(Exit::Done, "nobody reads the results any more")
+    }
+
+    /// The user, or whoever started it, asked the command to end.
+    #[must_use]
+    pub fn interrupted() -> Self {
+        Self::new(Exit::Failed, INTERRUPTED)
+    }
+
+    /// Whether the command ended because it was asked to.
+    #[must_use]
+    pub fn is_interruption(&self) -> bool {
+        self.what == INTERRUPTED
     }
 
     /// Adds what to do next.

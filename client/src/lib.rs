@@ -10,6 +10,7 @@ pub mod exit;
 mod harmless;
 pub mod headless;
 pub mod home;
+pub mod interrupt;
 mod invites;
 pub mod keystore_file;
 pub mod link;
@@ -19,3 +20,4 @@ pub mod server_url;
 pub mod store;
 #[cfg(feature = "tui")]
 pub mod tui;
+pub mod voice;

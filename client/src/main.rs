@@ -41,7 +41,7 @@ fn main() -> ExitCode {
 
 async fn run<R: Runtime>(runtime: R, cli: Cli) -> Result<(), Failure> {
     match cli.command {
-        Some(command) => headless::run(runtime, cli.shared, command).await,
+        Some(command) => headless::run(runtime, cli.shared, cli.voice, command).await,
         None => screen(runtime, cli.shared, cli.link).await,
     }
 }

@@ -2,6 +2,8 @@
 //! whom is decided in `dialtone-protocol`; this crate carries it out.
 
 pub mod audio;
+pub mod cli;
 pub mod device;
+pub mod drive;
 pub mod ipc;
 pub mod media;

@@ -1,7 +1,6 @@
 //! The commands that need no screen: one file each. They share a session: an account that is connected.
 
 mod channels;
-mod interrupt;
 mod invite;
 mod join;
 mod login;
@@ -11,6 +10,7 @@ mod prompt;
 mod send;
 mod session;
 mod tail;
+mod voice;
 
 use std::time::Duration;
 
@@ -20,6 +20,7 @@ use crate::account::Options;
 use crate::cli::{Command, Shared};
 use crate::exit::Failure;
 use crate::home::Home;
+use crate::voice::VoiceOptions;
 use session::Session;
 
 /// Runs a command to its end.
@@ -27,7 +28,12 @@ use session::Session;
 /// # Errors
 ///
 /// When it was not done.
-pub async fn run<R: Runtime>(runtime: R, shared: Shared, command: Command) -> Result<(), Failure> {
+pub async fn run<R: Runtime>(
+    runtime: R,
+    shared: Shared,
+    options: VoiceOptions,
+    command: Command,
+) -> Result<(), Failure> {
     let context = Context::new(runtime, shared)?;
     match command {
         Command::Join {
@@ -58,6 +64,8 @@ pub async fn run<R: Runtime>(runtime: R, shared: Shared, command: Command) -> Re
         }
         Command::Members { action, json } => members::run(context, action, json).await,
         Command::Invite { action } => invite::run(context, action).await,
+        Command::Voice { action } => voice::run(context, options, action).await,
+        Command::Ptt { action } => voice::press(context, options, action).await,
         Command::Completions { shell } => output::completions(shell),
         Command::Man => output::man(),
     }
@@ -68,6 +76,7 @@ struct Context<R> {
     runtime: R,
     home: Home,
     account: Option<String>,
+    shared: Shared,
     options: Options,
     wait: Duration,
     timeout: Duration,
@@ -78,10 +87,11 @@ impl<R: Runtime> Context<R> {
         Ok(Self {
             runtime,
             options: shared.options(),
-            home: Home::open(shared.home)?,
-            account: shared.account,
+            home: Home::open(shared.home.clone())?,
+            account: shared.account.clone(),
             wait: Duration::from_secs(shared.wait),
             timeout: Duration::from_secs(shared.timeout),
+            shared,
         })
     }
 

@@ -8,10 +8,11 @@ use dialtone_protocol::runtime::Runtime;
 use dialtone_protocol::time::Instant;
 use futures_util::future::{Either, select};
 
-use super::{Context, interrupt, output, prompt};
-use crate::account::{self, Account, Report, SETTLE_WITHIN};
+use super::{Context, output, prompt};
+use crate::account::{self, Account, Report, SETTLE_WITHIN, Visitor};
 use crate::exit::{Exit, Failure};
 use crate::home::{AccountDir, AccountLock};
+use crate::interrupt;
 use crate::link::{LinkError, timing};
 
 /// How long a command that names something waits for it to appear, once the account is up to date. Names come
@@ -63,6 +64,11 @@ impl<R: Runtime> Session<R> {
             trouble: None,
             refused: None,
         }
+    }
+
+    /// Somebody else who may see the engine.
+    pub(super) fn visitor(&self) -> Visitor {
+        self.account.visitor()
     }
 
     /// Lets `visit` see the engine and ask it for things.
@@ -126,7 +132,7 @@ impl<R: Runtime> Session<R> {
         let report = self.account.reports().recv();
         match select(pin!(report), pin!(self.wish_to_end.comes())).await {
             Either::Left((report, _)) => report.map_err(|_| ended()),
-            Either::Right(((), _)) => Err(Failure::new(Exit::Failed, "interrupted")),
+            Either::Right(((), _)) => Err(Failure::interrupted()),
         }
     }
 

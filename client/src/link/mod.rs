@@ -15,4 +15,5 @@ mod ws;
 
 pub use error::LinkError;
 pub use tls::{Trust, TrustError};
-pub(crate) use wire::Connector;
+pub use wire::Connector;
+pub use ws::{Happened, run as run_socket};

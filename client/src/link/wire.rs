@@ -1,5 +1,7 @@
 //! Connections to the server, with TLS where its URL says so.
 
+use core::fmt;
+
 use dialtone_protocol::client::LinkFailure;
 use dialtone_protocol::runtime::Runtime;
 use futures_io::{AsyncRead, AsyncWrite};
@@ -16,15 +18,27 @@ impl<S: AsyncRead + AsyncWrite + Send + Unpin> Wire for S {}
 
 /// Opens connections to one server.
 #[derive(Clone)]
-pub(crate) struct Connector<R> {
+pub struct Connector<R> {
     runtime: R,
     server: ServerUrl,
     tls: Option<TlsConnector>,
 }
 
+impl<R> fmt::Debug for Connector<R> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Connector")
+            .field("server", &self.server)
+            .finish_non_exhaustive()
+    }
+}
+
 impl<R: Runtime> Connector<R> {
     /// Reads what is trusted, if the server's URL asks for TLS.
-    pub(crate) fn new(runtime: R, server: ServerUrl, trust: &Trust) -> Result<Self, TrustError> {
+    ///
+    /// # Errors
+    ///
+    /// When that cannot be read.
+    pub fn new(runtime: R, server: ServerUrl, trust: &Trust) -> Result<Self, TrustError> {
         let tls = server.is_tls().then(|| trust.connector()).transpose()?;
         Ok(Self {
             runtime,

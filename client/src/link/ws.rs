@@ -18,9 +18,13 @@ use super::{Connector, LinkError, timing};
 
 /// Something that happened to the socket.
 #[derive(Debug)]
-pub(crate) enum Happened {
+#[non_exhaustive]
+pub enum Happened {
+    /// It is open.
     Opened,
+    /// The server sent this.
     Frame(String),
+    /// It is not open any more, or could not be opened.
     Closed(LinkError),
 }
 
@@ -33,7 +37,7 @@ const BUFFER_BYTES: usize = 16 << 10;
 /// Opens a socket, then carries frames both ways until it ends. `outgoing` closing ends it in order.
 ///
 /// `report` is called with everything that happens, in order, [`Happened::Closed`] being the last.
-pub(crate) async fn run<R: Runtime, F>(
+pub async fn run<R: Runtime, F>(
     connector: Arc<Connector<R>>,
     token: String,
     outgoing: Receiver<String>,

@@ -3,7 +3,6 @@
 //! Each client is read and written by tasks of its own. What it says comes out of one channel, in order; what is said
 //! to it waits in a queue, and a client that does not read is let go of.
 
-mod lines;
 #[cfg(test)]
 mod tests;
 
@@ -18,12 +17,11 @@ use std::sync::Arc;
 use async_channel::{Receiver, Sender};
 use async_io::Async;
 use core::fmt;
+use dialtone_client::voice::Lines;
 use dialtone_protocol::limits::MAX_IPC_LINE_BYTES;
 use dialtone_protocol::runtime::Runtime;
 use dialtone_protocol::voice::ipc::{Command, Event, LineError};
 use futures_util::AsyncWriteExt;
-
-use lines::Lines;
 
 /// Clients at a time: a screen, a few commands, and what a desktop binds to keys.
 const MAX_CLIENTS: usize = 16;

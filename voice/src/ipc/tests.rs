@@ -5,7 +5,6 @@ use std::num::NonZero;
 use std::time::Duration;
 
 use dialtone_runtime_smol::Smol;
-use futures_util::io::Cursor;
 
 use super::*;
 
@@ -118,22 +117,5 @@ fn a_client_that_does_not_read_is_let_go_of() {
             first,
             futures_util::future::Either::Left(((_, Heard::Gone), _))
         ));
-    });
-}
-
-#[test]
-fn lines_are_bounded_and_what_follows_a_long_one_is_read() {
-    run(async |_| {
-        let mut text = b"one\n".to_vec();
-        text.extend([b'x'; 20_000]);
-        text.extend(b"\ntwo\nrest");
-        let mut stream = Cursor::new(text);
-        let mut lines = Lines::new(100);
-        let mut next = async || lines.next(&mut stream).await.unwrap();
-        assert_eq!(next().await, Some(Ok(b"one".to_vec())));
-        let got = 20_000;
-        assert_eq!(next().await, Some(Err(LineError::TooLong { got })));
-        assert_eq!(next().await, Some(Ok(b"two".to_vec())));
-        assert_eq!(next().await, None);
     });
 }

@@ -8,11 +8,13 @@ use signal_hook::consts::{SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
 use signal_hook::low_level::emulate_default_handler;
 
-/// The wish that the command ends.
-pub(super) struct Wish(Receiver<()>);
+/// The wish that the program ends.
+#[derive(Debug)]
+pub struct Wish(Receiver<()>);
 
-/// Watches for a wish to end. Where the system lets nobody watch, the wish ends the process.
-pub(super) fn watch() -> Wish {
+/// Watches for a wish to end: ctrl+c, or a signal. Where the system lets nobody watch, the wish ends the process.
+#[must_use]
+pub fn watch() -> Wish {
     let (asked, asks) = async_channel::bounded(1);
     if let Ok(mut signals) = Signals::new([SIGINT, SIGTERM]) {
         thread::spawn(move || {
@@ -39,7 +41,7 @@ fn pass_on(
 
 impl Wish {
     /// Comes back when the user wishes it, once.
-    pub(super) async fn comes(&self) {
+    pub async fn comes(&self) {
         if self.0.recv().await.is_err() {
             // Nobody watches, or it came before.
             pending::<()>().await;

@@ -1,4 +1,4 @@
-//! Lines out of a stream, none longer than a bound.
+//! Lines out of a stream, none longer than a bound. The daemon reads its clients by it, and they read the daemon.
 
 use std::io;
 
@@ -8,8 +8,9 @@ use futures_util::{AsyncRead, AsyncReadExt};
 /// How much is read at once, in bytes.
 const CHUNK: usize = 4096;
 
-/// What was read and is not a whole line yet.
-pub(super) struct Lines {
+/// The lines of a stream.
+#[derive(Debug)]
+pub struct Lines {
     longest: usize,
     buffer: Vec<u8>,
     /// How much of the buffer was looked through.
@@ -19,7 +20,9 @@ pub(super) struct Lines {
 }
 
 impl Lines {
-    pub(super) const fn new(longest: usize) -> Self {
+    /// Lines of at most so many bytes.
+    #[must_use]
+    pub const fn new(longest: usize) -> Self {
         Self {
             longest,
             buffer: Vec::new(),
@@ -30,7 +33,11 @@ impl Lines {
 
     /// The next line, without its end. A line that is too long is passed over, and named. `None` at the end of the
     /// stream.
-    pub(super) async fn next(
+    ///
+    /// # Errors
+    ///
+    /// When the stream cannot be read.
+    pub async fn next(
         &mut self,
         stream: &mut (impl AsyncRead + Unpin),
     ) -> io::Result<Option<Result<Vec<u8>, LineError>>> {
@@ -64,5 +71,33 @@ impl Lines {
             self.buffer
                 .extend_from_slice(chunk.get(..many).unwrap_or_default());
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::num::NonZero;
+
+    use dialtone_runtime_smol::Smol;
+    use futures_util::io::Cursor;
+
+    use super::*;
+
+    #[test]
+    fn lines_are_bounded_and_what_follows_a_long_one_is_read() {
+        Smol::run(NonZero::<usize>::MIN, async |_| {
+            let mut text = b"one\n".to_vec();
+            text.extend([b'x'; 20_000]);
+            text.extend(b"\ntwo\nrest");
+            let mut stream = Cursor::new(text);
+            let mut lines = Lines::new(100);
+            let mut next = async || lines.next(&mut stream).await.unwrap();
+            assert_eq!(next().await, Some(Ok(b"one".to_vec())));
+            let got = 20_000;
+            assert_eq!(next().await, Some(Err(LineError::TooLong { got })));
+            assert_eq!(next().await, Some(Ok(b"two".to_vec())));
+            assert_eq!(next().await, None);
+        })
+        .unwrap();
     }
 }

@@ -1,0 +1,307 @@
+//! The way to the daemon: it is started when it is not there, watched, started again when it dies, and ended with this
+//! program. What it asks is answered by the account.
+
+use std::os::unix::net::UnixStream;
+use std::path::PathBuf;
+use std::process::Child;
+use std::time::Duration;
+
+use async_channel::{Receiver, Sender};
+use async_io::Async;
+use dialtone_protocol::ids::{ChannelId, DeviceId, UserId};
+use dialtone_protocol::limits::MAX_IPC_LINE_BYTES;
+use dialtone_protocol::runtime::Runtime;
+use dialtone_protocol::voice::ipc::{Command, Event};
+use futures_util::AsyncWriteExt;
+use futures_util::future::{Either, select};
+
+use super::Lines;
+use super::daemon::{self, Daemon, DaemonError};
+use super::socket::{self, SocketError};
+use crate::account::Visitor;
+
+/// The pauses before a daemon that died is started again, in seconds: the original's.
+const PAUSES: [u64; 5] = [2, 4, 8, 16, 32];
+
+/// How long a daemon may take to listen once it was started.
+const STARTS: Duration = Duration::from_secs(10);
+
+/// How often it is tried meanwhile.
+const LOOK: Duration = Duration::from_millis(20);
+
+/// What happens on the way to the daemon.
+#[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
+pub enum News {
+    /// The daemon is there.
+    Up,
+    /// The daemon says this.
+    Said(Event),
+    /// The daemon is not there. It is tried again by itself, in so many seconds; this says why.
+    Down {
+        /// Why, in words.
+        what: String,
+        /// When it is tried again.
+        again: u64,
+    },
+}
+
+/// A daemon, as the rest of the client sees it. When this is dropped, the daemon that was started for it ends.
+#[derive(Debug)]
+pub struct Call {
+    commands: Sender<Command>,
+    news: Receiver<News>,
+    ended: Receiver<()>,
+}
+
+impl Call {
+    /// Begins: the daemon is started if it is to be and is not there.
+    #[must_use]
+    pub fn start<R: Runtime>(
+        runtime: &R,
+        account: Visitor,
+        user: UserId,
+        socket: PathBuf,
+        daemon: Option<Daemon>,
+    ) -> Self {
+        let (commands, wanted) = async_channel::unbounded();
+        let (say, news) = async_channel::unbounded();
+        let (alive, ended) = async_channel::bounded::<()>(1);
+        let mut keeper = Keeper {
+            runtime: runtime.clone(),
+            account,
+            user,
+            socket,
+            daemon,
+            child: None,
+            wanted,
+            news: say,
+            room: None,
+        };
+        runtime.spawn(async move {
+            keeper.run().await;
+            if let Some(child) = keeper.child.take() {
+                daemon::end(&keeper.runtime, child).await;
+            }
+            drop(alive);
+        });
+        Self {
+            commands,
+            news,
+            ended,
+        }
+    }
+
+    /// Tells the daemon something, as soon as it is there.
+    pub fn tell(&self, command: Command) {
+        // It is not bounded, and ends with this.
+        let _ = self.commands.try_send(command);
+    }
+
+    /// The log does not let a device into a room any more.
+    pub fn revoke(&self, room: ChannelId, user: UserId, device: DeviceId) {
+        self.tell(Command::VoiceRevoke { room, user, device });
+    }
+
+    /// What happens, in order.
+    #[must_use]
+    pub const fn news(&self) -> &Receiver<News> {
+        &self.news
+    }
+
+    /// Ends the daemon that was started for this, and waits for that.
+    pub async fn close(self) {
+        let Self {
+            commands, ended, ..
+        } = self;
+        drop(commands);
+        let _ = ended.recv().await;
+    }
+}
+
+struct Keeper<R: Runtime> {
+    runtime: R,
+    account: Visitor,
+    user: UserId,
+    socket: PathBuf,
+    daemon: Option<Daemon>,
+    child: Option<Child>,
+    wanted: Receiver<Command>,
+    news: Sender<News>,
+    /// The room that the user wants to be in.
+    room: Option<ChannelId>,
+}
+
+/// Why the way to the daemon ended.
+enum End {
+    /// This program wants nothing of it any more.
+    Closed,
+    /// It is gone.
+    Lost(String),
+}
+
+impl<R: Runtime> Keeper<R> {
+    async fn run(&mut self) {
+        let mut tries = 0;
+        loop {
+            let what = match self.reach().await {
+                Ok(stream) => {
+                    let _ = self.news.try_send(News::Up);
+                    let began = self.runtime.now();
+                    match self.serve(stream).await {
+                        End::Closed => return,
+                        End::Lost(what) => {
+                            // One that held for a while is started again soon.
+                            if self.runtime.now() - began > Duration::from_secs(60) {
+                                tries = 0;
+                            }
+                            what
+                        }
+                    }
+                }
+                Err(what) => what,
+            };
+            let again = PAUSES.get(tries).or(PAUSES.last()).copied().unwrap_or(32);
+            tries += 1;
+            let _ = self.news.try_send(News::Down { what, again });
+            if !self.pause(again).await {
+                return;
+            }
+        }
+    }
+
+    /// Waits, and goes on keeping in mind what the user wants. `false` if nothing is wanted any more.
+    async fn pause(&mut self, seconds: u64) -> bool {
+        let until = self.runtime.now() + Duration::from_secs(seconds);
+        loop {
+            let sleep = self.runtime.sleep_until(until);
+            let wanted = self.wanted.recv();
+            match select(core::pin::pin!(wanted), core::pin::pin!(sleep)).await {
+                Either::Left((Ok(command), _)) => self.remember(&command),
+                Either::Left((Err(_), _)) => return false,
+                Either::Right(((), _)) => return true,
+            }
+        }
+    }
+
+    /// Connects to the daemon, and starts it before if need be.
+    async fn reach(&mut self) -> Result<Async<UnixStream>, String> {
+        match socket::connect(&self.socket).await {
+            Ok(stream) => return Ok(stream),
+            Err(SocketError::NotRunning(_)) => {}
+            Err(error) => return Err(error.to_string()),
+        }
+        let Some(daemon) = &self.daemon else {
+            return Err(DaemonError::NotStarted.to_string());
+        };
+        if let Some(child) = self.child.take() {
+            daemon::end(&self.runtime, child).await;
+        }
+        let mut child = daemon.start().map_err(|error| error.to_string())?;
+        let until = self.runtime.now() + STARTS;
+        loop {
+            if let Ok(stream) = socket::connect(&self.socket).await {
+                self.child = Some(child);
+                return Ok(stream);
+            }
+            if let Ok(Some(status)) = child.try_wait() {
+                return Err(format!(
+                    "the voice daemon ended as soon as it was started ({status}): see why with --voice-debug"
+                ));
+            }
+            if self.runtime.now() >= until {
+                self.child = Some(child);
+                return Err("the voice daemon does not listen".to_owned());
+            }
+            self.runtime.sleep_until(self.runtime.now() + LOOK).await;
+        }
+    }
+
+    async fn serve(&mut self, stream: Async<UnixStream>) -> End {
+        let user = self.user;
+        let mut first = vec![
+            Command::Identify {
+                user,
+                answers: true,
+            },
+            Command::Status,
+            Command::Meter { on: true },
+        ];
+        first.extend(self.room.map(|room| Command::VoiceJoin { room }));
+        for command in first {
+            if let Err(error) = write(&stream, &command).await {
+                return End::Lost(error);
+            }
+        }
+        let mut lines = Lines::new(MAX_IPC_LINE_BYTES);
+        loop {
+            let mut reader = &stream;
+            let line = lines.next(&mut reader);
+            let wanted = self.wanted.recv();
+            match select(core::pin::pin!(wanted), core::pin::pin!(line)).await {
+                Either::Left((Ok(command), _)) => {
+                    self.remember(&command);
+                    if let Err(error) = write(&stream, &command).await {
+                        return End::Lost(error);
+                    }
+                }
+                Either::Left((Err(_), _)) => return End::Closed,
+                Either::Right((Ok(Some(line)), _)) => {
+                    let event = line
+                        .ok()
+                        .and_then(|line| Event::parse(&line).ok().flatten());
+                    if let Some(event) = event
+                        && let Err(error) = self.said(&stream, event).await
+                    {
+                        return End::Lost(error);
+                    }
+                }
+                Either::Right((Ok(None) | Err(_), _)) => {
+                    return End::Lost("the voice daemon ended".to_owned());
+                }
+            }
+        }
+    }
+
+    async fn said(&mut self, stream: &Async<UnixStream>, event: Event) -> Result<(), String> {
+        match event {
+            Event::VoiceAsk { ask, question } => {
+                let answer = self
+                    .account
+                    .with(move |client, _| client.answer_voice(&question));
+                if let Some(answer) = answer.await {
+                    write(stream, &Command::VoiceAnswer { ask, answer }).await?;
+                }
+            }
+            event => {
+                // Whoever was put out does not come back by itself.
+                if let Event::VoiceLeft { room, .. } = &event
+                    && self.room == Some(*room)
+                {
+                    self.forget_room().await;
+                }
+                let _ = self.news.try_send(News::Said(event));
+            }
+        }
+        Ok(())
+    }
+
+    fn remember(&mut self, command: &Command) {
+        match command {
+            Command::VoiceJoin { room } => self.room = Some(*room),
+            Command::VoiceLeave { .. } => self.room = None,
+            _ => {}
+        }
+    }
+
+    async fn forget_room(&mut self) {
+        self.room = None;
+        self.account.with(|client, _| client.leave_voice()).await;
+    }
+}
+
+async fn write(stream: &Async<UnixStream>, command: &Command) -> Result<(), String> {
+    let mut writer = stream;
+    let written = writer.write_all(command.to_line().as_bytes()).await;
+    written.map_err(|_| "the voice daemon ended".to_owned())
+}

@@ -1,0 +1,197 @@
+//! The daemon's process: where it is found, how it is started, and how it ends.
+
+use core::fmt;
+use std::env;
+use std::ffi::OsString;
+use std::fs::{self, OpenOptions};
+use std::io;
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::time::Duration;
+
+use dialtone_protocol::runtime::Runtime;
+
+use super::options::VoiceOptions;
+use crate::cli::Shared;
+
+/// The daemon's name.
+const NAME: &str = "dialtone-voiced";
+
+/// What a desktop tells the program that it launched, and no other.
+const LAUNCH: [&str; 6] = [
+    "XDG_ACTIVATION_TOKEN",
+    "DESKTOP_STARTUP_ID",
+    "GIO_LAUNCHED_DESKTOP_FILE",
+    "GIO_LAUNCHED_DESKTOP_FILE_PID",
+    "BAMF_DESKTOP_FILE_HINT",
+    "BAMF_DESKTOP_FILE_HINT_PID",
+];
+
+/// How long it may take to end by itself.
+const GRACE: Duration = Duration::from_secs(2);
+
+/// How often it is looked whether it has ended.
+const LOOK: Duration = Duration::from_millis(20);
+
+/// Why the daemon cannot be started.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum DaemonError {
+    /// It is nowhere.
+    NotFound,
+    /// It is not started by this program, and is not there.
+    NotStarted,
+    /// What was named is not there, or cannot be run.
+    Unusable(PathBuf, io::Error),
+    /// Its log cannot be written.
+    Log(PathBuf, io::Error),
+}
+
+impl fmt::Display for DaemonError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::NotFound => write!(
+                f,
+                "the voice daemon {NAME} is neither beside this program nor in the PATH: install it, or say where it \
+                 is by --voiced"
+            ),
+            Self::NotStarted => f.write_str(
+                "no voice daemon is running: start dialtone-voiced, or leave it to this program (--voice-auto true)",
+            ),
+            Self::Unusable(path, error) => write!(f, "{}: {error}", path.display()),
+            Self::Log(path, error) => write!(f, "{}: {error}", path.display()),
+        }
+    }
+}
+
+impl core::error::Error for DaemonError {}
+
+/// How a daemon is started.
+#[derive(Clone, Debug, Default)]
+#[non_exhaustive]
+pub struct Daemon {
+    /// The program.
+    pub program: PathBuf,
+    /// What it is told.
+    pub arguments: Vec<OsString>,
+    /// Where what it says of itself goes.
+    pub log: Option<PathBuf>,
+}
+
+impl Daemon {
+    /// The daemon of an account on a server.
+    ///
+    /// # Errors
+    ///
+    /// When it is nowhere.
+    pub fn find(
+        options: &VoiceOptions,
+        shared: &Shared,
+        server: &str,
+        socket: &Path,
+        home: &Path,
+    ) -> Result<Self, DaemonError> {
+        let program = match &options.daemon {
+            Some(path) => path.clone(),
+            None => search().ok_or(DaemonError::NotFound)?,
+        };
+        let debug = options.debug.then(|| home.join("voiced.log"));
+        Ok(Self {
+            program,
+            arguments: arguments(options, shared, server, socket),
+            log: options.log.clone().or(debug),
+        })
+    }
+
+    /// Adds something that the daemon is told.
+    #[must_use]
+    pub fn with(mut self, more: impl IntoIterator<Item = OsString>) -> Self {
+        self.arguments.extend(more);
+        self
+    }
+
+    pub(super) fn start(&self) -> Result<Child, DaemonError> {
+        let log = match &self.log {
+            None => Stdio::null(),
+            Some(path) => {
+                let failed = |error| DaemonError::Log(path.clone(), error);
+                if let Some(folder) = path.parent() {
+                    fs::create_dir_all(folder).map_err(failed)?;
+                }
+                let mut options = OpenOptions::new();
+                let file = options.create(true).append(true).mode(0o600).open(path);
+                file.map_err(failed)?.into()
+            }
+        };
+        let mut command = Command::new(&self.program);
+        command
+            .args(&self.arguments)
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(log);
+        for name in LAUNCH {
+            command.env_remove(name);
+        }
+        let unusable = |error| DaemonError::Unusable(self.program.clone(), error);
+        command.spawn().map_err(unusable)
+    }
+}
+
+/// What the daemon is told. Nothing of it is a secret: others can read it.
+pub(super) fn arguments(
+    options: &VoiceOptions,
+    shared: &Shared,
+    server: &str,
+    socket: &Path,
+) -> Vec<OsString> {
+    let mut all: Vec<OsString> = Vec::new();
+    let mut say = |name: &str, value: Option<OsString>| {
+        all.push(name.into());
+        all.extend(value);
+    };
+    say("--server", Some(server.into()));
+    say("--ipc", Some(socket.into()));
+    say("--ends-with-client", None);
+    say("--runtime", Some(shared.runtime.name().into()));
+    if let Some(ca) = &shared.ca {
+        say("--ca", Some(ca.into()));
+    }
+    // The account has made sure that the user agreed.
+    say("--insecure-http", None);
+    if let Some(key) = &options.ptt {
+        say("--ptt", Some(key.into()));
+    }
+    if let Some(backend) = options.ptt_backend {
+        say("--ptt-backend", Some(backend.name().into()));
+    }
+    if let Some(level) = options.threshold {
+        say("--vad-threshold", Some(level.to_string().into()));
+    }
+    if options.meter {
+        say("--meter", None);
+    }
+    all
+}
+
+/// Beside this program, then in the PATH; never in the current directory.
+fn search() -> Option<PathBuf> {
+    let beside = env::current_exe().ok()?.with_file_name(NAME);
+    let path = env::var_os("PATH").unwrap_or_default();
+    let folders = env::split_paths(&path).filter(|it| it.is_absolute());
+    let mut places = core::iter::once(beside).chain(folders.map(|it| it.join(NAME)));
+    places.find(|it| it.is_file())
+}
+
+/// Waits until a process has ended by itself, or ends it.
+pub(super) async fn end<R: Runtime>(runtime: &R, mut child: Child) {
+    let until = runtime.now() + GRACE;
+    while runtime.now() < until {
+        if !matches!(child.try_wait(), Ok(None)) {
+            return;
+        }
+        runtime.sleep_until(runtime.now() + LOOK).await;
+    }
+    let _ = child.kill();
+    let _ = child.wait();
+}

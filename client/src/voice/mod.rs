@@ -1,0 +1,16 @@
+//! Voice from the client's side: the daemon that carries sound is found, started, watched and ended here, what it asks
+//! is answered by the account, and what it says is handed on.
+
+mod call;
+mod daemon;
+mod lines;
+mod options;
+mod socket;
+#[cfg(test)]
+mod tests;
+
+pub use call::{Call, News};
+pub use daemon::{Daemon, DaemonError};
+pub use lines::Lines;
+pub use options::{PttBackend, VoiceOptions};
+pub use socket::{SocketError, press, socket_path};

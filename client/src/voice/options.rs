@@ -1,0 +1,98 @@
+//! The options of voice: the original's flags with its names, and ours.
+
+use std::path::PathBuf;
+
+use clap::{ArgAction, Args, ValueEnum};
+
+/// How voice is set up.
+#[derive(Args, Clone, Debug)]
+#[command(next_help_heading = "Options of voice")]
+pub struct VoiceOptions {
+    /// Start the voice daemon when it is needed
+    #[arg(long = "voice-auto", global = true, value_name = "BOOL", default_value_t = true, action = ArgAction::Set)]
+    pub auto: bool,
+    /// The voice daemon (default: dialtone-voiced beside this program, then in the PATH)
+    #[arg(
+        long = "voiced",
+        global = true,
+        value_name = "FILE",
+        env = "DIALTONE_VOICED"
+    )]
+    pub daemon: Option<PathBuf>,
+    /// The daemon's socket (default: one for each account)
+    #[arg(long = "voice-ipc", global = true, value_name = "PATH")]
+    pub ipc: Option<PathBuf>,
+    /// Write what the daemon says of itself to a file in the home
+    #[arg(long = "voice-debug", global = true)]
+    pub debug: bool,
+    /// Write what the daemon says of itself to this file
+    #[arg(long = "voice-log", global = true, value_name = "FILE")]
+    pub log: Option<PathBuf>,
+    /// Send sound only while this key is held
+    #[arg(long = "voice-ptt", global = true, value_name = "KEY")]
+    pub ptt: Option<String>,
+    /// Who watches that key
+    #[arg(
+        long = "voice-ptt-backend",
+        global = true,
+        value_enum,
+        value_name = "BACKEND"
+    )]
+    pub ptt_backend: Option<PttBackend>,
+    /// From which level on sound counts as speech, 1 to 32767
+    #[arg(long = "voice-vad", global = true, value_name = "LEVEL", value_parser = clap::value_parser!(u32).range(1..=32767))]
+    pub threshold: Option<u32>,
+    /// Log once a second what the microphone hears
+    #[arg(long = "voice-meter", global = true)]
+    pub meter: bool,
+    /// Hear this user though its program signs nothing: its id, or the first 8 characters of it
+    #[arg(long = "allow-unverified-voice", global = true, value_name = "NAME")]
+    pub unverified: Vec<String>,
+}
+
+impl Default for VoiceOptions {
+    fn default() -> Self {
+        Self {
+            auto: true,
+            daemon: None,
+            ipc: None,
+            debug: false,
+            log: None,
+            ptt: None,
+            ptt_backend: None,
+            threshold: None,
+            meter: false,
+            unverified: Vec::new(),
+        }
+    }
+}
+
+/// Who watches the key to talk.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+#[non_exhaustive]
+pub enum PttBackend {
+    /// The best that there is
+    Auto,
+    /// The desktop's portal
+    Portal,
+    /// The X server
+    Hotkey,
+    /// The terminal
+    Terminal,
+    /// `dialtone ptt down|up|toggle`, bound to a key by the desktop
+    Command,
+}
+
+impl PttBackend {
+    /// Its name on command lines.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Auto => "auto",
+            Self::Portal => "portal",
+            Self::Hotkey => "hotkey",
+            Self::Terminal => "terminal",
+            Self::Command => "command",
+        }
+    }
+}

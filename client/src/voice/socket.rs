@@ -1,0 +1,141 @@
+//! The daemon's socket: one for each home and account.
+
+use core::fmt;
+use std::env;
+use std::io;
+use std::os::unix::net::UnixStream;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use async_io::Async;
+use dialtone_protocol::runtime::Runtime;
+use dialtone_protocol::voice::ipc::{Command, Event, Press};
+use futures_util::AsyncWriteExt;
+use sha2::{Digest, Sha256};
+
+use super::Lines;
+use crate::home::{AccountDir, Home};
+use crate::link::timing;
+
+/// The longest path of a socket that every system takes, in bytes.
+const LONGEST: usize = 100;
+
+/// How long the daemon may take to answer.
+const ANSWER: Duration = Duration::from_secs(3);
+
+/// Why the daemon cannot be talked to.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum SocketError {
+    /// The path is longer than a socket's can be.
+    TooLong(PathBuf),
+    /// No daemon is there.
+    NotRunning(PathBuf),
+    /// The daemon refuses.
+    Refused(String),
+    /// Something else went wrong.
+    Io(PathBuf, io::Error),
+}
+
+impl fmt::Display for SocketError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::TooLong(path) => write!(
+                f,
+                "{} is too long for a socket: set XDG_RUNTIME_DIR, or choose another place by --voice-ipc",
+                path.display()
+            ),
+            Self::NotRunning(path) => write!(
+                f,
+                "no voice daemon is listening on {}: join a room first, with /voice join or dialtone voice join",
+                path.display()
+            ),
+            Self::Refused(why) => f.write_str(why),
+            Self::Io(path, error) => write!(f, "{}: {error}", path.display()),
+        }
+    }
+}
+
+impl core::error::Error for SocketError {}
+
+/// Where the daemon of an account listens: in the runtime directory of the user, or in the home where there is none.
+///
+/// # Errors
+///
+/// When the path would be too long.
+pub fn socket_path(home: &Home, account: &AccountDir) -> Result<PathBuf, SocketError> {
+    let runtime = env::var_os("XDG_RUNTIME_DIR").filter(|it| !it.is_empty());
+    path_in(runtime.map(PathBuf::from), home.path(), &account.name())
+}
+
+pub(super) fn path_in(
+    runtime: Option<PathBuf>,
+    home: &Path,
+    account: &str,
+) -> Result<PathBuf, SocketError> {
+    let whole = home.canonicalize().unwrap_or_else(|_| home.to_owned());
+    let mut hash = Sha256::new();
+    hash.update(whole.as_os_str().as_encoded_bytes());
+    hash.update([0]);
+    hash.update(account.as_bytes());
+    let digits: String = hash
+        .finalize()
+        .iter()
+        .take(8)
+        .map(|byte| format!("{byte:02x}"))
+        .collect();
+    let folder = runtime.map_or_else(|| home.to_owned(), |it| it.join("dialtone"));
+    let path = folder.join(format!("voice-{digits}.sock"));
+    match path.as_os_str().len() <= LONGEST {
+        true => Ok(path),
+        false => Err(SocketError::TooLong(path)),
+    }
+}
+
+pub(super) async fn connect(path: &Path) -> Result<Async<UnixStream>, SocketError> {
+    match Async::<UnixStream>::connect(path).await {
+        Ok(stream) => Ok(stream),
+        Err(error)
+            if matches!(
+                error.kind(),
+                io::ErrorKind::NotFound | io::ErrorKind::ConnectionRefused
+            ) =>
+        {
+            Err(SocketError::NotRunning(path.to_owned()))
+        }
+        Err(error) => Err(SocketError::Io(path.to_owned(), error)),
+    }
+}
+
+/// Says what happens to the key to talk, to a daemon that runs. Needs no account.
+///
+/// # Errors
+///
+/// When no daemon is there, or it is not set up for a key.
+pub async fn press<R: Runtime>(runtime: &R, path: &Path, action: Press) -> Result<(), SocketError> {
+    let failed = |error| SocketError::Io(path.to_owned(), error);
+    let mut stream = connect(path).await?;
+    let lines = [Command::Ptt { action }, Command::Ping].map(|it| it.to_line());
+    stream
+        .write_all(lines.concat().as_bytes())
+        .await
+        .map_err(failed)?;
+    let answered = async {
+        let mut lines = Lines::new(dialtone_protocol::limits::MAX_IPC_LINE_BYTES);
+        while let Some(line) = lines.next(&mut stream).await.map_err(failed)? {
+            match line
+                .ok()
+                .and_then(|line| Event::parse(&line).ok().flatten())
+            {
+                Some(Event::Pong) => return Ok(()),
+                Some(Event::Error { error }) => return Err(SocketError::Refused(error)),
+                _ => {}
+            }
+        }
+        Err(failed(io::ErrorKind::UnexpectedEof.into()))
+    };
+    let late = || Err(failed(io::ErrorKind::TimedOut.into()));
+    timing::within(runtime, ANSWER, answered)
+        .await
+        .unwrap_or_else(late)
+}

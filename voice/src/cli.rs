@@ -1,0 +1,204 @@
+//! The command line of the daemon: the original's flags with its names, and ours.
+
+use std::env;
+use std::fs;
+use std::path::PathBuf;
+
+use clap::{Parser, ValueEnum};
+use dialtone_client::cli::RuntimeName;
+use dialtone_client::link::Trust;
+use dialtone_client::server_url::ServerUrl;
+use dialtone_protocol::wire::sensitive::Sensitive;
+
+use crate::device::{Sink, Source};
+use crate::drive::{DEFAULT_THRESHOLD, Settings};
+
+/// Voice for dialtone: carries sound between the devices in a room.
+///
+/// The client starts it and tells it what to do over a socket that only its owner can open. It holds neither the
+/// device's key nor the log: the client signs and judges for it.
+#[derive(Debug, Parser)]
+#[command(name = "dialtone-voiced", version, max_term_width = 100, after_help = AFTER)]
+pub struct Cli {
+    /// The server's URL
+    #[arg(long, value_name = "URL")]
+    server: ServerUrl,
+    /// A file with the token for the server, for the owner alone (default: DIALTONE_TOKEN, or the client is asked)
+    #[arg(long, value_name = "FILE")]
+    token_file: Option<PathBuf>,
+    /// Where commands come in (default: dialtone/voice.sock in the runtime directory)
+    #[arg(long, value_name = "PATH")]
+    ipc: Option<PathBuf>,
+    /// Send only while a key is held; without it, sound is sent by how loud it is
+    #[arg(long, value_name = "KEY", default_value = "")]
+    ptt: String,
+    /// Who watches that key: the clients alone can so far (command, terminal)
+    #[arg(long, value_enum, default_value_t = Backend::Auto)]
+    ptt_backend: Backend,
+    /// From which level on sound counts as speech: the mean of the absolute samples of 16 bits
+    #[arg(long, value_name = "LEVEL", default_value_t = DEFAULT_THRESHOLD, value_parser = clap::value_parser!(u32).range(1..=32767))]
+    vad_threshold: u32,
+    /// Say once a second on standard error what the microphone hears
+    #[arg(long)]
+    meter: bool,
+    /// Take sound from this WAV file instead of the microphone, as it is
+    #[arg(long, value_name = "FILE")]
+    input: Option<PathBuf>,
+    /// Record each speaker into a WAV file in this folder, and play nothing
+    #[arg(long, value_name = "DIR")]
+    output: Option<PathBuf>,
+    /// Hear and play nothing
+    #[arg(long)]
+    silent: bool,
+    /// End when the last client is gone
+    #[arg(long)]
+    ends_with_client: bool,
+    /// A PEM file with the only authorities to trust for the server's certificate
+    #[arg(long, value_name = "FILE", env = "DIALTONE_CA")]
+    ca: Option<PathBuf>,
+    /// Agree to talk to this server without TLS
+    #[arg(long)]
+    insecure_http: bool,
+    /// What drives the program: smol or tokio
+    #[arg(long, value_enum, hide_possible_values = true, default_value_t = RuntimeName::Smol, env = "DIALTONE_RUNTIME")]
+    pub runtime: RuntimeName,
+}
+
+const AFTER: &str = "\
+The token never stands on the command line, where others can read it.
+
+Exit codes: 0 ended when asked to, 1 could not begin, 2 usage.";
+
+/// Who watches the key to talk.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+#[expect(clippy::exhaustive_enums, reason = "of this crate alone")]
+pub enum Backend {
+    /// The best that there is
+    Auto,
+    /// The desktop's portal
+    Portal,
+    /// The X server
+    Hotkey,
+    /// The terminal of the client
+    Terminal,
+    /// `dialtone ptt down|up|toggle`, bound to a key by the desktop
+    Command,
+}
+
+impl Cli {
+    /// What the command line asks for.
+    ///
+    /// # Errors
+    ///
+    /// A text that says what is wrong, and what to do.
+    pub fn settings(self) -> Result<Settings, String> {
+        if !self.server.is_tls() && !self.server.is_loopback() && !self.insecure_http {
+            return Err(format!(
+                "{} does not use TLS: agree to that by --insecure-http",
+                self.server.origin()
+            ));
+        }
+        let socket = match self.ipc {
+            Some(path) => path,
+            None => runtime_socket().ok_or(
+                "there is no runtime directory (XDG_RUNTIME_DIR): say by --ipc where commands come in",
+            )?,
+        };
+        let token = match self.token_file {
+            Some(path) => {
+                let text = fs::read_to_string(&path)
+                    .map_err(|error| format!("{}: {error}", path.display()))?;
+                Some(Sensitive::new(text.trim()))
+            }
+            None => env::var("DIALTONE_TOKEN").ok().map(Sensitive::new),
+        };
+        let mut settings = Settings::new(self.server, socket);
+        settings.trust = self.ca.map_or(Trust::System, Trust::File);
+        settings.token = token;
+        if self.silent {
+            settings.source = Source::Silence;
+            settings.sink = Sink::Silence;
+        }
+        if let Some(path) = self.input {
+            settings.source = Source::File(path);
+        }
+        if let Some(folder) = self.output {
+            settings.record = Some(folder);
+            settings.sink = Sink::Silence;
+            if settings.source == Source::System {
+                settings.source = Source::Silence;
+            }
+        }
+        if !self.ptt.is_empty() {
+            settings.key = Some(self.ptt);
+            settings.key_failed = match self.ptt_backend {
+                Backend::Terminal | Backend::Command => None,
+                Backend::Auto | Backend::Portal | Backend::Hotkey => Some(
+                    "this version cannot watch keys of the desktop: bind `dialtone ptt down`, `up` or `toggle` to a \
+                     key, or use --voice-ptt-backend terminal"
+                        .to_owned(),
+                ),
+            };
+        }
+        settings.threshold = self.vad_threshold;
+        settings.meter = self.meter;
+        settings.ends_with_client = self.ends_with_client;
+        Ok(settings)
+    }
+}
+
+fn runtime_socket() -> Option<PathBuf> {
+    let folder = env::var_os("XDG_RUNTIME_DIR").filter(|it| !it.is_empty())?;
+    Some(PathBuf::from(folder).join("dialtone/voice.sock"))
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "tests")]
+
+    use super::*;
+
+    fn settings(more: &[&str]) -> Result<Settings, String> {
+        let line = ["dialtone-voiced", "--ipc", "/s", "--server"];
+        let line = line.iter().chain(more);
+        Cli::try_parse_from(line)
+            .map_err(|it| it.to_string())?
+            .settings()
+    }
+
+    #[test]
+    fn what_is_not_said_is_safe() {
+        let found = settings(&["http://127.0.0.1:8080"]).unwrap();
+        assert_eq!(found.threshold, 500);
+        assert_eq!((found.source, found.sink), (Source::System, Sink::System));
+        assert!(found.key.is_none() && found.record.is_none() && !found.ends_with_client);
+    }
+
+    #[test]
+    fn a_server_without_tls_needs_consent() {
+        assert!(
+            settings(&["http://example.org"])
+                .unwrap_err()
+                .contains("--insecure-http")
+        );
+        assert!(settings(&["http://example.org", "--insecure-http"]).is_ok());
+    }
+
+    #[test]
+    fn a_key_that_nobody_can_watch_is_said() {
+        let server = "http://127.0.0.1";
+        let found = settings(&[server, "--ptt", "ctrl+v"]).unwrap();
+        assert!(found.key_failed.is_some());
+        let found = settings(&[server, "--ptt", "ctrl+v", "--ptt-backend", "command"]).unwrap();
+        assert!(found.key_failed.is_none() && found.key.is_some());
+        assert!(settings(&[server, "--vad-threshold", "0"]).is_err());
+    }
+
+    #[test]
+    fn who_records_plays_nothing_and_opens_no_microphone() {
+        let found = settings(&["http://127.0.0.1", "--output", "/o"]).unwrap();
+        assert_eq!((found.source, found.sink), (Source::Silence, Sink::Silence));
+        let found = settings(&["http://127.0.0.1", "--output", "/o", "--input", "/i"]).unwrap();
+        assert_eq!(found.source, Source::File("/i".into()));
+    }
+}

@@ -1,0 +1,215 @@
+//! The devices of the system: PulseAudio and PipeWire where they run, ALSA else.
+
+use std::sync::mpsc;
+use std::sync::{Arc, Mutex};
+
+use cpal::traits::{DeviceTrait, HostTrait, StreamTrait};
+use cpal::{BufferSize, Device, FromSample, Sample, SampleFormat, SizedSample, StreamConfig};
+
+use super::{Fill, Take};
+use crate::audio::{PIECE, RATE, Resampler, downmix};
+
+/// How much is heard or played at once, in samples: 10 ms. The default of a sound server may be two seconds.
+const BUFFER: u32 = 480;
+
+/// Devices that are named at most.
+const MAX_NAMES: usize = 64;
+
+/// The devices of the system, by name.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Names {
+    /// Microphones.
+    pub inputs: Vec<String>,
+    /// Loudspeakers.
+    pub outputs: Vec<String>,
+}
+
+/// The devices of the system. Takes as long as the sound server takes to answer.
+#[must_use]
+pub fn names() -> Names {
+    let host = cpal::default_host();
+    let named = |devices: Vec<Device>| {
+        let mut names: Vec<String> = devices.iter().map(ToString::to_string).collect();
+        names.dedup();
+        names.truncate(MAX_NAMES);
+        names
+    };
+    Names {
+        inputs: named(
+            host.input_devices()
+                .map(Iterator::collect)
+                .unwrap_or_default(),
+        ),
+        outputs: named(
+            host.output_devices()
+                .map(Iterator::collect)
+                .unwrap_or_default(),
+        ),
+    }
+}
+
+/// A microphone that can be opened again.
+pub(super) struct Input {
+    name: Option<String>,
+    take: Arc<Mutex<Take>>,
+}
+
+impl Input {
+    pub(super) fn new(name: Option<String>, take: Take) -> Self {
+        let take = Arc::new(Mutex::new(take));
+        Self { name, take }
+    }
+
+    pub(super) fn open(&self, failed: mpsc::Sender<String>) -> Result<cpal::Stream, String> {
+        let host = cpal::default_host();
+        let device = match &self.name {
+            None => host.default_input_device(),
+            Some(name) => find(host.input_devices().map(Iterator::collect), name),
+        };
+        let device = device.ok_or_else(|| missing("microphone", self.name.as_deref()))?;
+        let wanted = device.default_input_config().map_err(text)?;
+        let take = Arc::clone(&self.take);
+        match wanted.sample_format() {
+            SampleFormat::I16 => listen::<i16>(&device, &wanted, take, failed),
+            SampleFormat::I32 => listen::<i32>(&device, &wanted, take, failed),
+            SampleFormat::U8 => listen::<u8>(&device, &wanted, take, failed),
+            _ => listen::<f32>(&device, &wanted, take, failed),
+        }
+    }
+}
+
+/// A loudspeaker that can be opened again.
+pub(super) struct Output {
+    name: Option<String>,
+    fill: Arc<Mutex<Fill>>,
+}
+
+impl Output {
+    pub(super) fn new(name: Option<String>, fill: Fill) -> Self {
+        let fill = Arc::new(Mutex::new(fill));
+        Self { name, fill }
+    }
+
+    pub(super) fn open(&self, failed: mpsc::Sender<String>) -> Result<cpal::Stream, String> {
+        let host = cpal::default_host();
+        let device = match &self.name {
+            None => host.default_output_device(),
+            Some(name) => find(host.output_devices().map(Iterator::collect), name),
+        };
+        let device = device.ok_or_else(|| missing("loudspeaker", self.name.as_deref()))?;
+        let wanted = device.default_output_config().map_err(text)?;
+        let fill = Arc::clone(&self.fill);
+        match wanted.sample_format() {
+            SampleFormat::I16 => speak::<i16>(&device, &wanted, fill, failed),
+            SampleFormat::I32 => speak::<i32>(&device, &wanted, fill, failed),
+            SampleFormat::U8 => speak::<u8>(&device, &wanted, fill, failed),
+            _ => speak::<f32>(&device, &wanted, fill, failed),
+        }
+    }
+}
+
+fn listen<T>(
+    device: &Device,
+    wanted: &cpal::SupportedStreamConfig,
+    take: Arc<Mutex<Take>>,
+    failed: mpsc::Sender<String>,
+) -> Result<cpal::Stream, String>
+where
+    T: SizedSample + Send + 'static,
+    f32: FromSample<T>,
+{
+    let config = config(wanted);
+    let channels = usize::from(config.channels);
+    let mut resampler = Resampler::to_own(config.sample_rate).map_err(|it| it.to_string())?;
+    let heard = move |data: &[T], _: &cpal::InputCallbackInfo| {
+        let samples: Vec<f32> = data.iter().map(|it| f32::from_sample(*it)).collect();
+        let samples = downmix(&samples, channels);
+        // Nobody else holds it but an earlier stream that is ending.
+        if let Ok(mut take) = take.lock() {
+            resampler.push(&samples, |made| take(made));
+        }
+    };
+    let lost = move |error: cpal::Error| report(&failed, &error);
+    let stream = device
+        .build_input_stream(config, heard, lost, None)
+        .map_err(text)?;
+    stream.play().map_err(text)?;
+    Ok(stream)
+}
+
+fn speak<T>(
+    device: &Device,
+    wanted: &cpal::SupportedStreamConfig,
+    fill: Arc<Mutex<Fill>>,
+    failed: mpsc::Sender<String>,
+) -> Result<cpal::Stream, String>
+where
+    T: SizedSample + FromSample<f32> + Send + 'static,
+{
+    let config = config(wanted);
+    let channels = usize::from(config.channels);
+    let mut resampler = Resampler::new(RATE, config.sample_rate).map_err(|it| it.to_string())?;
+    let mut ready = std::collections::VecDeque::new();
+    let play = move |data: &mut [T], _: &cpal::OutputCallbackInfo| {
+        let Ok(mut fill) = fill.lock() else {
+            return;
+        };
+        let wanted = data.len() / channels.max(1);
+        while ready.len() < wanted {
+            let mut piece = [0.0; PIECE];
+            fill(&mut piece);
+            resampler.push(&piece, |made| ready.extend(made.iter().copied()));
+        }
+        for frame in data.chunks_mut(channels.max(1)) {
+            let sample = T::from_sample(ready.pop_front().unwrap_or(0.0));
+            frame.fill(sample);
+        }
+    };
+    let lost = move |error: cpal::Error| report(&failed, &error);
+    let stream = device
+        .build_output_stream(config, play, lost, None)
+        .map_err(text)?;
+    stream.play().map_err(text)?;
+    Ok(stream)
+}
+
+/// The device's own rate and channels, and a short buffer.
+fn config(wanted: &cpal::SupportedStreamConfig) -> StreamConfig {
+    StreamConfig {
+        channels: wanted.channels(),
+        sample_rate: wanted.sample_rate(),
+        buffer_size: BufferSize::Fixed(BUFFER * wanted.sample_rate() / RATE),
+    }
+}
+
+fn find(devices: Result<Vec<Device>, cpal::Error>, name: &str) -> Option<Device> {
+    let devices = devices.ok()?;
+    devices.into_iter().find(|it| it.to_string() == name)
+}
+
+fn missing(what: &str, name: Option<&str>) -> String {
+    match name {
+        Some(name) => format!("there is no {what} called {name}: /voice devices lists them"),
+        None => format!("there is no {what}: connect one, or start the sound server"),
+    }
+}
+
+/// What a stream says that needs nothing to be done is passed over.
+fn report(failed: &mpsc::Sender<String>, error: &cpal::Error) {
+    let harmless = matches!(
+        error.kind(),
+        cpal::ErrorKind::DeviceChanged | cpal::ErrorKind::RealtimeDenied | cpal::ErrorKind::Xrun
+    );
+    if !harmless {
+        let _ = failed.send(text_of(error));
+    }
+}
+
+fn text(error: cpal::Error) -> String {
+    text_of(&error)
+}
+
+fn text_of(error: &cpal::Error) -> String {
+    error.to_string()
+}

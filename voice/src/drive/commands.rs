@@ -1,0 +1,369 @@
+//! What clients want, and what they are told.
+
+use std::collections::BTreeMap;
+use std::io::{self, Write};
+
+use dialtone_protocol::Instant;
+use dialtone_protocol::Machine;
+use dialtone_protocol::crypto::voice::Speaker;
+use dialtone_protocol::runtime::Runtime;
+use dialtone_protocol::session::State;
+use dialtone_protocol::voice::ipc::{self, Command, Event, Press};
+use dialtone_protocol::voice::room::{AskId, Input};
+
+use super::{Daemon, Incoming};
+use crate::audio::{MAX_VOLUME, Opening};
+use crate::device::{self, Names, Sink, Source};
+use crate::ipc::{ClientId, Heard};
+
+impl<R: Runtime> Daemon<R> {
+    pub(super) fn client(&mut self, id: ClientId, heard: Heard) {
+        match heard {
+            Heard::Came(outgoing) => {
+                self.was_used = true;
+                self.clients.add(id, outgoing);
+                self.clients.tell(id, &Event::VoiceReady { room: None });
+            }
+            Heard::Command(command) => self.command(id, command),
+            Heard::Malformed(error) => self.refuse(id, &error.to_string()),
+            Heard::Gone => {
+                self.clients.remove(id);
+                if self.answers == Some(id) {
+                    self.answers = None;
+                }
+            }
+        }
+    }
+
+    fn command(&mut self, id: ClientId, command: Command) {
+        let now = self.runtime.now();
+        match command {
+            Command::Identify { user, answers } => {
+                self.user = Some(user);
+                if answers {
+                    self.answers = Some(id);
+                    self.room.ask_again(now);
+                }
+            }
+            Command::VoiceJoin { room } => {
+                self.speaking.test(false);
+                self.room.enter(room, now);
+            }
+            Command::VoiceLeave { room } => match self.room.room() {
+                Some(here) if room.is_none_or(|room| room == here) => self.room.leave(now),
+                // As the original answers it: whoever asks is in no room now.
+                _ => self.clients.tell(id, &Event::VoiceReady { room }),
+            },
+            Command::Mute => self.set_muted(true),
+            Command::Unmute => self.set_muted(false),
+            Command::Deafen => self.set_deafened(true),
+            Command::Undeafen => self.set_deafened(false),
+            Command::Ping => self.clients.tell(id, &Event::Pong),
+            Command::Status => self.say_everything(id),
+            Command::Volume { user, percent } => {
+                self.hearing.set_volume(user, percent.min(MAX_VOLUME));
+                self.say_members();
+            }
+            Command::Devices => self.look_for_devices(id),
+            Command::Device { input, output } => self.choose(input, output),
+            Command::Ptt { action } => self.press(id, action),
+            Command::Threshold { level } => {
+                let level = level.clamp(1, 32_767);
+                self.speaking.gate(|gate| gate.set_threshold(level));
+                self.say_state();
+            }
+            Command::Test { on } => self.test(id, on),
+            Command::Meter { on } => self.meters = on,
+            Command::VoiceAnswer { ask, answer } => {
+                // An answer that comes twice, or too late, is nobody's.
+                if self.answers == Some(id) {
+                    let (id, answer) = (AskId(ask), &answer);
+                    let _ = self.room.handle_input(Input::Answered { id, answer }, now);
+                }
+            }
+            Command::VoiceRevoke { room, user, device } => {
+                let speaker = Speaker { user, device };
+                let _ = self
+                    .room
+                    .handle_input(Input::Revoked { room, speaker }, now);
+            }
+            _ => self.refuse(id, "this version does not know the command"),
+        }
+    }
+
+    fn refuse(&mut self, id: ClientId, why: &str) {
+        let error = why.to_owned();
+        self.clients.tell(id, &Event::Error { error });
+    }
+
+    fn set_muted(&mut self, muted: bool) {
+        self.muted = muted;
+        let silent = muted || self.deafened;
+        self.speaking.gate(|gate| gate.set_muted(silent));
+        self.say_state();
+    }
+
+    fn set_deafened(&mut self, deafened: bool) {
+        self.deafened = deafened;
+        self.hearing.deafen(deafened);
+        self.set_muted(self.muted);
+    }
+
+    fn press(&mut self, id: ClientId, action: Press) {
+        let opening = self.speaking.gate(|gate| gate.opening());
+        if opening != Opening::Key {
+            self.refuse(
+                id,
+                "sound is sent by how loud it is: start voice with --voice-ptt to send it by a key",
+            );
+            return;
+        }
+        self.speaking.gate(|gate| match action {
+            Press::Down => gate.press(true),
+            Press::Toggle => gate.press(!gate.is_held()),
+            _ => gate.press(false),
+        });
+    }
+
+    fn test(&mut self, id: ClientId, on: bool) {
+        if on && self.room.room().is_some() {
+            self.refuse(id, "leave the room to try the microphone out");
+            return;
+        }
+        self.speaking.test(on);
+        if on {
+            self.open_sound();
+        } else if self.room.room().is_none() {
+            self.close_sound();
+        }
+        self.say_state();
+    }
+
+    /// The microphone is open from here on, until [`close_sound`](Self::close_sound).
+    pub(super) fn open_sound(&mut self) {
+        if self.output.is_none() {
+            let (hearing, runtime) = (self.hearing.clone(), self.runtime.clone());
+            let fill = Box::new(move |piece: &mut _| hearing.pull(runtime.now(), piece));
+            match device::open_output(&self.settings.sink, fill, self.happened.0.clone()) {
+                Ok(open) => self.output = Some(open),
+                Err(error) => self.complain(&error),
+            }
+        }
+        if self.input.is_none()
+            && let Err(error) = self.open_input()
+        {
+            self.complain(&error);
+        }
+    }
+
+    pub(super) fn open_input(&mut self) -> io::Result<()> {
+        let take = self
+            .speaking
+            .take(self.sent.0.clone(), self.hearing.clone());
+        let open = device::open_input(&self.settings.source, take, self.happened.0.clone())?;
+        self.input = Some(open);
+        Ok(())
+    }
+
+    pub(super) fn close_sound(&mut self) {
+        self.input = None;
+        self.output = None;
+        self.speaking.test(false);
+        self.speaking.clear();
+        self.hearing.clear();
+        while self.sent.1.try_recv().is_ok() {}
+        self.note_sending(false);
+    }
+
+    fn complain(&mut self, error: &io::Error) {
+        let error = error.to_string();
+        self.tell_all(&Event::Error { error });
+    }
+
+    fn choose(&mut self, input: Option<String>, output: Option<String>) {
+        let busy = self.is_busy();
+        if let Some(name) = input {
+            self.settings.source = match name.is_empty() {
+                true => Source::System,
+                false => Source::Named(name),
+            };
+            self.input = None;
+        }
+        if let Some(name) = output {
+            self.settings.sink = match name.is_empty() {
+                true => Sink::System,
+                false => Sink::Named(name),
+            };
+            self.output = None;
+        }
+        if busy {
+            self.open_sound();
+        }
+        self.say_state();
+    }
+
+    /// The sound server may take its time: it is asked elsewhere.
+    fn look_for_devices(&self, id: ClientId) {
+        let (runtime, incoming) = (self.runtime.clone(), self.incoming.0.clone());
+        self.runtime.spawn(async move {
+            let names = runtime.unblock(device::names).await;
+            let _ = incoming.send(Incoming::Names(id, names)).await;
+        });
+    }
+
+    pub(super) fn say_devices(&mut self, id: ClientId, names: Names) {
+        let event = Event::Devices {
+            inputs: names.inputs,
+            outputs: names.outputs,
+            input: match &self.settings.source {
+                Source::Named(name) => name.clone(),
+                Source::File(path) => path.display().to_string(),
+                _ => String::new(),
+            },
+            output: match &self.settings.sink {
+                Sink::Named(name) => name.clone(),
+                _ => String::new(),
+            },
+        };
+        self.clients.tell(id, &event);
+    }
+
+    fn state(&self) -> Event {
+        let (opening, threshold) = self
+            .speaking
+            .gate(|gate| (gate.opening(), gate.threshold()));
+        let gate = match (opening, &self.settings.key_failed, &self.settings.key) {
+            (Opening::Voice, ..) => ipc::Gate::Voice,
+            (Opening::Open, ..) => ipc::Gate::Open,
+            (_, Some(why), _) => ipc::Gate::PttFailed { why: why.clone() },
+            (_, None, key) => ipc::Gate::Ptt {
+                key: key.clone().unwrap_or_default(),
+            },
+        };
+        Event::VoiceState {
+            muted: self.muted,
+            deafened: self.deafened,
+            gate,
+            threshold,
+            microphone: self.input.is_some(),
+            testing: self.speaking.is_testing(),
+        }
+    }
+
+    pub(super) fn say_state(&mut self) {
+        let state = self.state();
+        self.tell_all(&state);
+    }
+
+    fn say_everything(&mut self, id: ClientId) {
+        let online = self.room.link() == State::Online;
+        self.clients.tell(id, &Event::VoiceLink { online });
+        let state = self.state();
+        self.clients.tell(id, &state);
+        if let Some(room) = self.room.room().filter(|_| self.room.is_inside()) {
+            self.clients.tell(id, &Event::VoiceConnected { room });
+        }
+        if let Some(members) = self.members() {
+            self.clients.tell(id, &members);
+        }
+    }
+
+    /// Says who begins and who ceases to speak, and how loud it is here.
+    pub(super) fn say_who_speaks(&mut self, now: Instant) {
+        let mut speak = BTreeMap::new();
+        for user in self.hearing.speaking(now) {
+            speak.insert(user, ());
+        }
+        let spoke = core::mem::replace(&mut self.spoke, speak.clone());
+        for (user, active) in spoke
+            .keys()
+            .filter(|user| !speak.contains_key(user))
+            .map(|user| (*user, false))
+            .chain(
+                speak
+                    .keys()
+                    .filter(|user| !spoke.contains_key(user))
+                    .map(|user| (*user, true)),
+            )
+        {
+            // One's own other devices do not make this one speak.
+            if self.user != Some(user) {
+                self.tell_all(&Event::UserSpeaking { user, active });
+            }
+        }
+        if self.meters {
+            let (level, sending) = (core::mem::take(&mut self.loudest), self.sending);
+            self.tell_all(&Event::Level { level, sending });
+        }
+    }
+
+    pub(super) fn note_sending(&mut self, sending: bool) {
+        if core::mem::replace(&mut self.sending, sending) != sending
+            && let Some(user) = self.user
+        {
+            let active = sending;
+            self.tell_all(&Event::UserSpeaking { user, active });
+        }
+    }
+
+    /// Nobody speaks any more.
+    pub(super) fn say_silence(&mut self) {
+        for user in core::mem::take(&mut self.spoke).into_keys() {
+            let active = false;
+            self.tell_all(&Event::UserSpeaking { user, active });
+        }
+    }
+
+    /// How good the connections are, and how much is to be sent twice.
+    pub(super) fn judge(&mut self) {
+        if let Some(error) = self.hearing.recording_failed() {
+            self.complain(&error);
+        }
+        let mut lost = 0.0_f32;
+        let mut members = Vec::new();
+        for (peer, Speaker { user, device }) in self.peers() {
+            let health = self.mesh.health(peer).unwrap_or_default();
+            lost = lost.max(health.loss_there.unwrap_or(0.0));
+            let Some(stats) = self.hearing.stats(peer) else {
+                continue;
+            };
+            let counts = stats.counts;
+            let all = counts.played + counts.missing;
+            #[expect(
+                clippy::cast_precision_loss,
+                clippy::cast_possible_truncation,
+                reason = "figures for people"
+            )]
+            let quality = ipc::Quality {
+                user,
+                device,
+                loss: counts.missing as f32 * 100.0 / all.max(1) as f32,
+                jitter: stats.jitter as f32,
+                buffer: stats.delay as f32,
+                round_trip: health.round_trip.map(|it| it.as_secs_f32() * 1000.0),
+                relayed: health.relayed,
+            };
+            members.push(quality);
+        }
+        #[expect(
+            clippy::cast_possible_truncation,
+            clippy::cast_sign_loss,
+            reason = "it is a share"
+        )]
+        self.speaking
+            .expect_loss((lost.clamp(0.0, 1.0) * 100.0) as u8);
+        if self.meters {
+            self.tell_all(&Event::Quality { members });
+        }
+        if self.settings.meter {
+            let threshold = self.speaking.gate(|gate| gate.threshold());
+            // Nobody may be reading.
+            let _ = writeln!(
+                io::stderr().lock(),
+                "level {} threshold {threshold} sending {}",
+                self.loudest,
+                self.sending
+            );
+        }
+    }
+}

@@ -1,0 +1,158 @@
+//! What is heard: the sound of all connections, mixed whenever the loudspeaker wants more.
+//!
+//! The loop puts packets in, the loudspeaker's thread takes pieces out; between them stands a lock that neither holds
+//! for longer than a millisecond.
+
+use std::collections::btree_map::Entry;
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use dialtone_protocol::Instant;
+use dialtone_protocol::crypto::voice::Speaker;
+use dialtone_protocol::ids::UserId;
+use dialtone_protocol::voice::room::PeerId;
+
+use crate::audio::{Mixer, NORMAL_VOLUME, PIECE, Receiver, Stats};
+use crate::device::Recorder;
+use crate::media::Packet;
+
+/// One's own voice that waits to be heard in a test, in samples: half a second.
+const MAX_ECHO: usize = 24_000;
+
+/// Shared between the loop and the loudspeaker.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Hearing(Arc<Mutex<State>>);
+
+#[derive(Debug, Default)]
+struct State {
+    connections: BTreeMap<PeerId, Connection>,
+    volumes: BTreeMap<UserId, u16>,
+    mixer: Mixer,
+    deafened: bool,
+    recorder: Option<Recorder>,
+    /// One's own voice, while the microphone is tried out.
+    echo: VecDeque<f32>,
+}
+
+#[derive(Debug)]
+struct Connection {
+    speaker: Speaker,
+    receiver: Receiver,
+}
+
+impl Hearing {
+    fn lock(&self) -> MutexGuard<'_, State> {
+        // Whoever panicked while holding it has left sound, which is whole at any time.
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(super) fn record(&self, recorder: Recorder) {
+        self.lock().recorder = Some(recorder);
+    }
+
+    pub(super) fn recording_failed(&self) -> Option<std::io::Error> {
+        self.lock().recorder.as_mut()?.take_error()
+    }
+
+    /// Sound came over a connection.
+    pub(super) fn push(&self, peer: PeerId, speaker: Speaker, packet: Packet) {
+        let mut state = self.lock();
+        let connection = match state.connections.entry(peer) {
+            Entry::Occupied(there) => there.into_mut(),
+            Entry::Vacant(place) => {
+                let Ok(receiver) = Receiver::new() else {
+                    return;
+                };
+                place.insert(Connection { speaker, receiver })
+            }
+        };
+        let Packet {
+            seq,
+            time,
+            payload,
+            arrived,
+            ..
+        } = packet;
+        connection.receiver.push(seq, time, payload, arrived);
+    }
+
+    /// A connection is closed: nothing of it is heard any more.
+    pub(super) fn close(&self, peer: PeerId) {
+        self.lock().connections.remove(&peer);
+    }
+
+    pub(super) fn clear(&self) {
+        self.lock().connections.clear();
+    }
+
+    pub(super) fn deafen(&self, deafened: bool) {
+        self.lock().deafened = deafened;
+    }
+
+    pub(super) fn set_volume(&self, user: UserId, percent: u16) {
+        self.lock().volumes.insert(user, percent);
+    }
+
+    pub(super) fn volume(&self, user: UserId) -> u16 {
+        let state = self.lock();
+        state.volumes.get(&user).copied().unwrap_or(NORMAL_VOLUME)
+    }
+
+    /// One's own voice, to be heard in a test.
+    pub(super) fn echo(&self, samples: &[f32]) {
+        let mut state = self.lock();
+        state.echo.extend(samples);
+        let many = state.echo.len().saturating_sub(MAX_ECHO);
+        state.echo.drain(..many);
+    }
+
+    /// The users who speak now.
+    pub(super) fn speaking(&self, now: Instant) -> Vec<UserId> {
+        let state = self.lock();
+        let speaking = state.connections.values();
+        speaking
+            .filter(|it| it.receiver.is_speaking(now))
+            .map(|it| it.speaker.user)
+            .collect()
+    }
+
+    /// How well the sound of a connection comes in.
+    pub(super) fn stats(&self, peer: PeerId) -> Option<Stats> {
+        let state = self.lock();
+        state.connections.get(&peer).map(|it| it.receiver.stats())
+    }
+
+    /// The next piece to be played.
+    pub(super) fn pull(&self, now: Instant, piece: &mut [f32; PIECE]) {
+        let mut state = self.lock();
+        let State {
+            connections,
+            volumes,
+            mixer,
+            deafened,
+            recorder,
+            echo,
+        } = &mut *state;
+        for connection in connections.values_mut() {
+            let heard = connection.receiver.pull(now);
+            let Speaker { user, device } = connection.speaker;
+            if let Some(recorder) = recorder {
+                recorder.add(&format!("{user}.{device}"), &heard);
+            }
+            if !*deafened {
+                mixer.add(&heard, volumes.get(&user).copied().unwrap_or(NORMAL_VOLUME));
+            }
+        }
+        if let Some(recorder) = recorder {
+            recorder.step();
+        }
+        if !echo.is_empty() {
+            let mut own = [0.0; PIECE];
+            for (to, from) in own.iter_mut().zip(echo.drain(..PIECE.min(echo.len()))) {
+                *to = from;
+            }
+            mixer.add(&own, NORMAL_VOLUME);
+        }
+        *piece = mixer.take();
+    }
+}
