@@ -417,11 +417,22 @@ impl Said {
     }
 }
 
-/// The server's binary. It stands beside the client's; where only the client was built, it is built now.
+/// The server's binary.
 fn server_binary() -> PathBuf {
     static BUILT: Once = Once::new();
-    let path = Path::new(env!("CARGO_BIN_EXE_dialtone")).with_file_name("dialtone-server");
-    BUILT.call_once(|| {
+    binary("dialtone-server", "dialtone-server", &BUILT)
+}
+
+/// The voice daemon's binary.
+pub fn daemon_binary() -> PathBuf {
+    static BUILT: Once = Once::new();
+    binary("dialtone-voiced", "dialtone-voice", &BUILT)
+}
+
+/// A binary of another crate. It stands beside the client's; where only the client was built, it is built now.
+fn binary(name: &str, package: &str, built: &Once) -> PathBuf {
+    let path = Path::new(env!("CARGO_BIN_EXE_dialtone")).with_file_name(name);
+    built.call_once(|| {
         // `make test` has built it already.
         if env::var_os("DIALTONE_BINARIES_BUILT").is_some() {
             assert!(path.exists(), "{} is missing", path.display());
@@ -429,7 +440,7 @@ fn server_binary() -> PathBuf {
         }
         let cargo = env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
         let mut build = Command::new(cargo);
-        build.args(["build", "-q", "-p", "dialtone-server"]);
+        build.args(["build", "-q", "-p", package]);
         build.args([
             "--manifest-path",
             concat!(env!("CARGO_MANIFEST_DIR"), "/Cargo.toml"),
@@ -439,7 +450,7 @@ fn server_binary() -> PathBuf {
         }
         assert!(
             build.status().unwrap().success(),
-            "the server does not build"
+            "{package} does not build"
         );
     });
     path

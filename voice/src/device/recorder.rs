@@ -60,6 +60,12 @@ impl Recorder {
         }
     }
 
+    /// Whether the first piece is not over yet.
+    #[must_use]
+    pub const fn is_new(&self) -> bool {
+        self.pieces == 0
+    }
+
     /// The piece of now is over.
     pub fn step(&mut self) {
         self.pieces += 1;

@@ -1,7 +1,7 @@
 //! What clients want, and what they are told.
 
 use std::collections::BTreeMap;
-use std::io::{self, Write};
+use std::io;
 
 use dialtone_protocol::Instant;
 use dialtone_protocol::Machine;
@@ -11,7 +11,7 @@ use dialtone_protocol::session::State;
 use dialtone_protocol::voice::ipc::{self, Command, Event, Press};
 use dialtone_protocol::voice::room::{AskId, Input};
 
-use super::{Daemon, Incoming};
+use super::{Daemon, Incoming, log};
 use crate::audio::{MAX_VOLUME, Opening};
 use crate::device::{self, Names, Sink, Source};
 use crate::ipc::{ClientId, Heard};
@@ -162,11 +162,14 @@ impl<R: Runtime> Daemon<R> {
             .take(self.sent.0.clone(), self.hearing.clone());
         let open = device::open_input(&self.settings.source, take, self.happened.0.clone())?;
         self.input = Some(open);
+        log::note(format_args!("the microphone is open"));
         Ok(())
     }
 
     pub(super) fn close_sound(&mut self) {
-        self.input = None;
+        if self.input.take().is_some() {
+            log::note(format_args!("the microphone is closed"));
+        }
         self.output = None;
         self.speaking.test(false);
         self.speaking.clear();
@@ -357,13 +360,10 @@ impl<R: Runtime> Daemon<R> {
         }
         if self.settings.meter {
             let threshold = self.speaking.gate(|gate| gate.threshold());
-            // Nobody may be reading.
-            let _ = writeln!(
-                io::stderr().lock(),
-                "level {} threshold {threshold} sending {}",
-                self.loudest,
-                self.sending
-            );
+            let (level, sending) = (self.loudest, self.sending);
+            log::note(format_args!(
+                "level {level} threshold {threshold} sending {sending}"
+            ));
         }
     }
 }

@@ -12,6 +12,7 @@ use dialtone_protocol::crypto::voice::Speaker;
 use dialtone_protocol::ids::UserId;
 use dialtone_protocol::voice::room::PeerId;
 
+use super::log;
 use crate::audio::{Mixer, NORMAL_VOLUME, PIECE, Receiver, Stats};
 use crate::device::Recorder;
 use crate::media::Packet;
@@ -144,6 +145,9 @@ impl Hearing {
             }
         }
         if let Some(recorder) = recorder {
+            if recorder.is_new() {
+                log::note(format_args!("recording begins"));
+            }
             recorder.step();
         }
         if !echo.is_empty() {

@@ -3,6 +3,7 @@
 
 mod commands;
 mod hearing;
+mod log;
 mod network;
 mod outputs;
 mod speaking;

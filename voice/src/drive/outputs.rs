@@ -13,8 +13,8 @@ use dialtone_protocol::voice::room::{
     Event, Input, Leaving, MemberView, Output, PeerId, Standing, Transmit,
 };
 
-use super::{Daemon, Incoming};
-use crate::media;
+use super::{Daemon, Incoming, log};
+use crate::media::{self, PeerEvent};
 
 impl<R: Runtime> Daemon<R> {
     /// Carries out what all parts want, until none wants anything more.
@@ -110,6 +110,7 @@ impl<R: Runtime> Daemon<R> {
                 self.say_state();
             }
             Event::Link(state) => {
+                log::note(format_args!("the server: {state:?}"));
                 let online = state == State::Online;
                 self.tell_all(&ipc::Event::VoiceLink { online });
             }
@@ -130,6 +131,9 @@ impl<R: Runtime> Daemon<R> {
         let now = self.runtime.now();
         match output {
             media::Output::Peer { peer, event } => {
+                if matches!(event, PeerEvent::Connected | PeerEvent::Failed) {
+                    log::note(format_args!("connection {}: {event:?}", peer.0));
+                }
                 let input = event.as_input();
                 // What a connection says that was closed meanwhile is nobody's.
                 let _ = self.room.handle_input(Input::Peer { peer, input }, now);

@@ -1,0 +1,271 @@
+//! Voice without a screen: real servers, real daemons, real sockets, and what is heard at the other end.
+
+#![expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::cast_possible_truncation,
+    clippy::cast_precision_loss,
+    reason = "in a test a failure ends the test"
+)]
+
+#[allow(dead_code, reason = "other tests use the rest")]
+mod common;
+#[path = "voice/sound.rs"]
+mod sound;
+
+use std::fs;
+use std::path::PathBuf;
+use std::process::Command;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use common::{PATIENCE, Person, Running, daemon_binary, founded, invited, signal};
+use sound::{Wav, likeness, read, speech, write};
+
+/// Somebody who takes part in the room of `#general`.
+struct Voice {
+    running: Running,
+    folder: PathBuf,
+}
+
+impl Voice {
+    fn start(person: &Person, more: &[&str]) -> Self {
+        let folder = person.home().join("heard");
+        let mut command = Self::command(person, more);
+        command.arg("--output").arg(&folder);
+        Self {
+            running: Running::new(&mut command),
+            folder,
+        }
+    }
+
+    fn command(person: &Person, more: &[&str]) -> Command {
+        let log = person.home().join("voiced.log");
+        let mut command = person.command(["voice", "join", "#general"]);
+        command
+            .args(more)
+            .arg("--voiced")
+            .arg(daemon_binary())
+            .arg("--voice-log")
+            .arg(log);
+        command
+    }
+
+    /// Waits until there is something to hear of everybody else.
+    fn until_heard(&self, many: usize) -> Vec<PathBuf> {
+        let give_up = Instant::now() + PATIENCE;
+        loop {
+            let files: Vec<PathBuf> = fs::read_dir(&self.folder)
+                .map(|files| files.map(|it| it.unwrap().path()).collect())
+                .unwrap_or_default();
+            if files.len() >= many {
+                return files;
+            }
+            assert!(Instant::now() < give_up, "nobody is heard");
+            thread::sleep(Duration::from_millis(20));
+        }
+    }
+
+    /// What was recorded of the only other speaker, once it has ended in order.
+    fn recording(self) -> Wav {
+        let files = self.until_heard(1);
+        self.running.signal("INT");
+        let ended = self.running.wait();
+        assert_eq!(ended.code(), 0, "{ended:#?}");
+        read(&files[0])
+    }
+}
+
+fn words(person: &Person, seconds: usize) -> (PathBuf, Wav) {
+    let path = person.home().join("words.wav");
+    let words = speech(48_000 * seconds);
+    write(&path, &words);
+    (path, words)
+}
+
+/// How like the words is what was heard, wherever it begins.
+fn heard(words: &[f32], recorded: &[f32]) -> f64 {
+    likeness(words, recorded)
+}
+
+macro_rules! on_both_runtimes {
+    ($($test:ident;)*) => {
+        mod smol {$(
+            #[test]
+            fn $test() {
+                super::$test("smol");
+            }
+        )*}
+        mod tokio {$(
+            #[test]
+            fn $test() {
+                super::$test("tokio");
+            }
+        )*}
+    };
+}
+
+on_both_runtimes! {
+    what_one_says_the_other_hears;
+}
+
+// spec 11.40, 11.41
+fn what_one_says_the_other_hears(runtime: &'static str) {
+    let (_server, alice) = founded(runtime);
+    let bob = invited("bob", runtime, &alice);
+    let (path, words) = words(&bob, 5);
+    let alice_hears = Voice::start(&alice, &[]);
+    alice_hears.running.until_err("in the room");
+    let bob_speaks = Voice::start(&bob, &["--input", path.to_str().unwrap()]);
+    alice_hears.running.until_err("bob is heard");
+    alice_hears.running.until_err("bob speaks");
+    bob_speaks.running.until_err("the file is at its end");
+    bob_speaks.running.signal("INT");
+    assert_eq!(bob_speaks.running.wait().code(), 0);
+    alice_hears.running.until_err("bob left");
+    let recorded = alice_hears.recording();
+    // The first moments are spoken before the connection stands.
+    let likeness = heard(&words[48_000 * 2..48_000 * 4], &recorded);
+    assert!(likeness > 0.8, "{likeness}");
+}
+
+// spec 11.45
+#[test]
+fn people_go_on_talking_while_the_server_is_away() {
+    let (mut server, alice) = founded("smol");
+    let bob = invited("bob", "smol", &alice);
+    let (path, words) = words(&bob, 14);
+    let alice_hears = Voice::start(&alice, &[]);
+    alice_hears.running.until_err("in the room");
+    let bob_speaks = Voice::start(&bob, &["--input", path.to_str().unwrap()]);
+    alice_hears.running.until_err("bob speaks");
+    let began = Instant::now();
+    server.kill();
+    thread::sleep(Duration::from_secs(4));
+    server.go_on();
+    bob_speaks.running.until_err("the file is at its end");
+    assert!(began.elapsed() > Duration::from_secs(8));
+    let recorded = alice_hears.recording();
+    bob_speaks.running.signal("INT");
+    bob_speaks.running.wait();
+    // What was said while the server was dead, and after it came back.
+    for second in [3, 5, 9, 11] {
+        let part = &words[48_000 * second..48_000 * (second + 1)];
+        let likeness = heard(part, &recorded);
+        let logs = [log_of(&alice), log_of(&bob)];
+        assert!(likeness > 0.8, "{second}: {likeness} {logs:#?}");
+    }
+}
+
+#[test]
+fn a_daemon_that_is_killed_is_started_again_and_the_room_entered() {
+    let (_server, alice) = founded("smol");
+    let bob = invited("bob", "smol", &alice);
+    let alice_hears = Voice::start(&alice, &[]);
+    alice_hears.running.until_err("in the room");
+    let (path, words) = words(&bob, 20);
+    let bob_speaks = Voice::start(&bob, &["--input", path.to_str().unwrap()]);
+    alice_hears.running.until_err("bob is heard");
+    kill_daemon_of(&bob);
+    bob_speaks.running.until_err("it is started again in 2 s");
+    // It begins the file anew.
+    bob_speaks.running.until_err("the file is at its end");
+    let recorded = alice_hears.recording();
+    bob_speaks.running.signal("INT");
+    assert_eq!(bob_speaks.running.wait().code(), 0);
+    let likeness = heard(&words[48_000 * 12..48_000 * 14], &recorded);
+    assert!(likeness > 0.8, "{likeness}");
+}
+
+/// The daemon of a person, by its socket's owner.
+fn kill_daemon_of(person: &Person) {
+    let marker = person.home().to_str().unwrap();
+    let found = fs::read_dir("/proc").unwrap().find_map(|entry| {
+        let entry = entry.ok()?;
+        let line = fs::read(entry.path().join("cmdline")).ok()?;
+        let line = String::from_utf8_lossy(&line).into_owned();
+        let is_it = line.contains("dialtone-voiced\0")
+            && line.contains(marker)
+            && line.contains("--ends-with-client");
+        is_it.then(|| entry.file_name().to_string_lossy().into_owned())
+    });
+    signal(&found.unwrap(), "KILL");
+}
+
+fn log_of(person: &Person) -> String {
+    fs::read_to_string(person.home().join("voiced.log")).unwrap()
+}
+
+#[test]
+fn the_microphone_is_open_in_a_room_alone() {
+    let (_server, alice) = founded("smol");
+    let voice = Voice::start(&alice, &[]);
+    voice.running.until_err("in the room");
+    voice.running.signal("INT");
+    voice.running.wait();
+    let log = log_of(&alice);
+    let at = |what: &str| log.find(what).unwrap_or_else(|| panic!("{what}: {log}"));
+    assert!(at("the server: Online") < at("the microphone is open"));
+    assert!(at("the microphone is open") < at("the microphone is closed"));
+    assert_eq!(log.matches("the microphone is open").count(), 1);
+}
+
+#[test]
+fn a_key_that_nobody_can_watch_leaves_the_microphone_silent_until_it_is_pressed() {
+    let (_server, alice) = founded("smol");
+    let bob = invited("bob", "smol", &alice);
+    let alice_hears = Voice::start(&alice, &[]);
+    alice_hears.running.until_err("in the room");
+    let mut command = Voice::command(
+        &bob,
+        &[
+            "--voice-ptt",
+            "ctrl+v",
+            "--voice-ptt-backend",
+            "portal",
+            "--json",
+        ],
+    );
+    let bob_is_there = Running::new(&mut command);
+    bob_is_there.until_out("ptt_failed");
+    alice_hears.running.until_err("bob is heard");
+    // Whoever binds the command to a key talks all the same.
+    for action in ["down", "up", "toggle", "toggle"] {
+        assert_eq!(bob.run(["ptt", action]).code(), 0);
+    }
+    bob_is_there.signal("INT");
+    let ended = bob_is_there.wait();
+    assert_eq!(ended.code(), 0);
+    let spoke = ended.out.lines().filter(|it| it.contains("user_speaking"));
+    assert_eq!(
+        spoke.count(),
+        0,
+        "there is no microphone here that could be heard"
+    );
+    let refused = alice.run(["ptt", "down"]);
+    assert!(refused.err.contains("--voice-ptt"), "{refused:#?}");
+    alice_hears.running.signal("INT");
+    alice_hears.running.wait();
+    let gone = alice.run(["ptt", "down"]);
+    assert_eq!(gone.code(), 1);
+    assert!(gone.err.contains("no voice daemon"), "{gone:#?}");
+}
+
+#[test]
+fn what_cannot_be_done_is_said_in_words() {
+    let (_server, alice) = founded("smol");
+    let missing = alice.run(["voice", "join", "#general", "--voiced", "/nowhere/voiced"]);
+    assert_eq!(missing.code(), 1);
+    assert!(missing.err.contains("/nowhere/voiced"), "{missing:#?}");
+    let mut command = Voice::command(&alice, &["--input", "/nowhere.wav"]);
+    let ended = Running::new(&mut command).wait();
+    assert_eq!(ended.code(), 1);
+    assert!(
+        log_of(&alice).contains("/nowhere.wav"),
+        "{}",
+        log_of(&alice)
+    );
+    let stranger = alice.run(["voice", "join", "#nowhere"]);
+    assert!(stranger.err.contains("no channel called"), "{stranger:#?}");
+}

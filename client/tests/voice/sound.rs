@@ -1,0 +1,91 @@
+//! Sound for tests: something like speech, files, and how alike two sounds are.
+
+use std::f32::consts::TAU;
+use std::path::Path;
+
+/// Samples at 48 kHz.
+pub(crate) type Wav = Vec<f32>;
+
+pub(crate) fn write(path: &Path, samples: &[f32]) {
+    let spec = hound::WavSpec {
+        channels: 1,
+        sample_rate: 48_000,
+        bits_per_sample: 16,
+        sample_format: hound::SampleFormat::Int,
+    };
+    let mut file = hound::WavWriter::create(path, spec).unwrap();
+    for sample in samples {
+        file.write_sample((sample * 32_767.0) as i16).unwrap();
+    }
+    file.finalize().unwrap();
+}
+
+pub(crate) fn read(path: &Path) -> Wav {
+    let mut file = hound::WavReader::open(path).unwrap();
+    let samples = file.samples::<i16>();
+    samples
+        .map(|it| f32::from(it.unwrap()) / 32_768.0)
+        .collect()
+}
+
+/// A voice that glides without ever repeating itself, so that it is found at one place alone.
+pub(crate) fn speech(samples: usize) -> Wav {
+    let mut phase = 0.0_f32;
+    (0..samples)
+        .map(|at| {
+            let seconds = at as f32 / 48_000.0;
+            let hertz = 140.0 + 40.0 * (seconds * 1.7).sin() + 3.0 * seconds;
+            phase = (phase + hertz / 48_000.0).fract();
+            let loud = 0.25 + 0.15 * (seconds * 9.0).sin();
+            let tone: f32 = (1_u8..6)
+                .map(|partial| (TAU * phase * f32::from(partial)).sin() / f32::from(partial))
+                .sum();
+            loud * tone * 0.5
+        })
+        .collect()
+}
+
+/// How alike a sound and the best-fitting part of another are, 0 to 1: parts of 100 ms may lie a little apart, since
+/// what comes over a network is stretched and shortened.
+pub(crate) fn likeness(sound: &[f32], other: &[f32]) -> f64 {
+    let part = 4800;
+    let first = &sound[..part];
+    let (start, _) = best(first, other, 0..other.len().saturating_sub(part));
+    let mut all = Vec::new();
+    for (number, chunk) in sound.chunks_exact(part).enumerate() {
+        let around = start + number * part;
+        let range =
+            around.saturating_sub(2400)..(around + 2400).min(other.len().saturating_sub(part));
+        all.push(best(chunk, other, range).1);
+    }
+    all.iter().sum::<f64>() / all.len() as f64
+}
+
+fn best(sound: &[f32], other: &[f32], range: std::ops::Range<usize>) -> (usize, f64) {
+    let mut best = (range.start, 0.0);
+    // Sound of these pitches changes little in half a millisecond.
+    for at in range.clone().step_by(24) {
+        let alike = correlation(sound, &other[at..], 24);
+        if alike > best.1 {
+            best = (at, alike);
+        }
+    }
+    for at in best.0.saturating_sub(24).max(range.start)..(best.0 + 25).min(range.end) {
+        let alike = correlation(sound, &other[at..], 4);
+        if alike > best.1 {
+            best = (at, alike);
+        }
+    }
+    best
+}
+
+fn correlation(one: &[f32], other: &[f32], step: usize) -> f64 {
+    let (mut both, mut first, mut second) = (0.0_f64, 1e-9_f64, 1e-9_f64);
+    for (a, b) in one.iter().zip(other).step_by(step) {
+        let (a, b) = (f64::from(*a), f64::from(*b));
+        both += a * b;
+        first += a * a;
+        second += b * b;
+    }
+    both / (first * second).sqrt()
+}
