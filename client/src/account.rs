@@ -68,6 +68,7 @@ pub struct Account<R: Runtime> {
     visits: Sender<Visit>,
     reports: Receiver<Report>,
     ended: Receiver<()>,
+    place: AccountDir,
 }
 
 impl<R: Runtime> Account<R> {
@@ -110,6 +111,7 @@ impl<R: Runtime> Account<R> {
             store,
             Arc::new(lock),
             options.observer.clone(),
+            account.clone(),
         ))
     }
 
@@ -168,6 +170,7 @@ impl<R: Runtime> Account<R> {
             store,
             Arc::clone(&lock),
             options.observer.clone(),
+            account.clone(),
         );
         // The answer to a visit comes when everything before it is durable. Only then is the account described, and
         // with that there: one without records cannot be gone on with.
@@ -186,6 +189,12 @@ impl<R: Runtime> Account<R> {
         visit: impl FnOnce(&mut Client, Instant) -> T + Send + 'static,
     ) -> Option<T> {
         see(&self.visits, visit).await
+    }
+
+    /// Where it lies.
+    #[must_use]
+    pub const fn place(&self) -> &AccountDir {
+        &self.place
     }
 
     /// Somebody else who may see the engine, as long as the account runs.
@@ -228,6 +237,7 @@ impl<R: Runtime> Account<R> {
         store: Store,
         lock: Arc<AccountLock>,
         observer: Observer<Output>,
+        place: AccountDir,
     ) -> Self {
         let runtime = connector.runtime().clone();
         let (visits, visited) = async_channel::bounded(VISITS);
@@ -252,6 +262,7 @@ impl<R: Runtime> Account<R> {
             visits,
             reports,
             ended,
+            place,
         }
     }
 }

@@ -10,6 +10,7 @@ use dialtone_client::exit::{Exit, Failure};
 use dialtone_client::headless;
 use dialtone_client::home::Home;
 use dialtone_client::tui;
+use dialtone_client::voice::VoiceOptions;
 use dialtone_protocol::runtime::Runtime;
 use dialtone_runtime_smol::Smol;
 use dialtone_runtime_tokio::Tokio;
@@ -40,9 +41,10 @@ fn main() -> ExitCode {
 }
 
 async fn run<R: Runtime>(runtime: R, cli: Cli) -> Result<(), Failure> {
+    let voice = cli.voice;
     match cli.command {
-        Some(command) => headless::run(runtime, cli.shared, cli.voice, command).await,
-        None => screen(runtime, cli.shared, cli.link).await,
+        Some(command) => headless::run(runtime, cli.shared, voice, command).await,
+        None => screen(runtime, cli.shared, voice, cli.link).await,
     }
 }
 
@@ -50,6 +52,7 @@ async fn run<R: Runtime>(runtime: R, cli: Cli) -> Result<(), Failure> {
 async fn screen<R: Runtime>(
     runtime: R,
     shared: Shared,
+    voice: VoiceOptions,
     link: Option<String>,
 ) -> Result<(), Failure> {
     if !io::stdin().is_terminal() || !io::stdout().is_terminal() {
@@ -57,15 +60,22 @@ async fn screen<R: Runtime>(
     }
     let start = tui::Start {
         options: shared.options(),
-        home: Home::open(shared.home)?,
-        account: shared.account,
+        home: Home::open(shared.home.clone())?,
+        account: shared.account.clone(),
         link,
+        shared,
+        voice,
     };
     tui::run(runtime, start).await
 }
 
 #[cfg(not(feature = "tui"))]
-async fn screen<R: Runtime>(_: R, _: Shared, _: Option<String>) -> Result<(), Failure> {
+async fn screen<R: Runtime>(
+    _: R,
+    _: Shared,
+    _: VoiceOptions,
+    _: Option<String>,
+) -> Result<(), Failure> {
     Err(Failure::new(Exit::Usage, "this build of dialtone has no screen").or(NO_SCREEN))
 }
 

@@ -33,6 +33,7 @@ mod terminal;
 mod testing;
 pub mod text;
 pub mod theme;
+pub mod voice;
 pub mod welcome;
 
 use std::pin::pin;
@@ -41,8 +42,10 @@ use dialtone_protocol::runtime::Runtime;
 use futures_util::future::{Either, select};
 
 use crate::account::Options;
+use crate::cli::Shared;
 use crate::exit::{Exit, Failure};
 use crate::home::Home;
+use crate::voice::VoiceOptions;
 use account::Task;
 use welcome::Welcome;
 
@@ -57,6 +60,10 @@ pub struct Start {
     pub link: Option<String>,
     /// How servers are reached.
     pub options: Options,
+    /// What all commands share.
+    pub shared: Shared,
+    /// How voice is set up.
+    pub voice: VoiceOptions,
 }
 
 /// Shows the screen until the user leaves. It takes a thread of its own for the terminal.
@@ -71,8 +78,13 @@ pub async fn run<R: Runtime>(runtime: R, start: Start) -> Result<(), Failure> {
     let (tell, updates) = async_channel::unbounded();
     let task = Task {
         runtime: runtime.clone(),
-        home: start.home,
+        home: start.home.clone(),
         options: start.options,
+        voice: account::Setup {
+            home: start.home,
+            shared: start.shared,
+            options: start.voice,
+        },
         requests,
         updates: tell,
     };

@@ -10,6 +10,7 @@ use dialtone_protocol::client::{Access, ConnectionState, History};
 use dialtone_protocol::ids::{ChannelId, EntryHash, Seq, UserId};
 
 use super::snapshot::{Channel, Invite, Member, Message, Profile};
+use super::voice::{Ask, Voice};
 
 /// What the screen asks of the account.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -87,6 +88,8 @@ pub enum Request {
     },
     /// Fetches older messages of a channel.
     LoadOlder(ChannelId),
+    /// Does something about voice.
+    Voice(Ask),
     /// Posts what is owed and ends; [`Update::Closed`] follows.
     Close,
 }
@@ -140,6 +143,10 @@ pub enum Update {
     Created(ChannelId),
     /// Something that was asked for is done.
     Done(String),
+    /// Something of several lines that was asked for.
+    Note(String),
+    /// How voice stands.
+    Voice(Box<Voice>),
     /// Something went wrong, or needs a look.
     Problem(String),
     /// The server cannot be reached, for this reason. It is over once the connection stands.

@@ -46,6 +46,35 @@ pub const COMMANDS: &[CommandHelp] = &[
     admin("/server invite", "make an invite link"),
     admin("/server invites", "list the open invites"),
     admin("/server revoke INVITE", "end an invite, by its link or id"),
+    open(
+        "/voice join [CHANNEL]",
+        "talk in a channel's room; /voice leave ends that",
+    ),
+    open("/voice leave", "leave the room"),
+    open("/voice mute", "send nothing; /voice unmute sends again"),
+    open("/voice unmute", "send again"),
+    open(
+        "/voice deafen",
+        "hear and send nothing; /voice undeafen ends that",
+    ),
+    open("/voice undeafen", "hear again"),
+    open(
+        "/voice volume NAME PERCENT",
+        "how loud somebody is here, 0 to 200",
+    ),
+    open("/voice devices", "list microphones and loudspeakers"),
+    open(
+        "/voice device in|out NAME",
+        "choose one; without NAME the system's",
+    ),
+    open(
+        "/voice test",
+        "hear your own microphone, outside of rooms; again to end",
+    ),
+    open(
+        "/voice threshold LEVEL",
+        "how loud counts as speech, 1 to 32767",
+    ),
     open("/quit", "leave (also /q)"),
     open("//TEXT", "send a text that starts with a slash"),
 ];

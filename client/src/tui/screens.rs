@@ -5,16 +5,19 @@
 use std::fs;
 use std::path::Path;
 
-use dialtone_protocol::client::{ConnectionState, Standing};
+use dialtone_protocol::client::{ConnectionState, Standing as Membership};
+use dialtone_protocol::ids::UserId;
+use dialtone_protocol::voice::ipc::{Event, Standing};
 use tuirealm::ratatui::style::Color;
 
 use super::editor::Edit;
-use super::msg::{ChatMsg, FormMsg, Msg, Scroll};
-use super::port::Update;
+use super::msg::{ChatMsg, Effect, FormMsg, Msg, Scroll};
+use super::port::{Request, Update};
 use super::snapshot::{Content, Mark, Message, Profile};
-use super::testing::{ANN, BOB, Bench, GENERAL, ann, message, talk, unsent};
+use super::testing::{ANN, BOB, Bench, GENERAL, RANDOM, ann, message, talk, unsent};
 use super::text::sanitize;
 use super::theme::Theme;
+use super::voice::{Ask, Talker, Voice, Worst};
 use super::welcome::Welcome;
 
 const LINK: &str = "https://chat.example/invite/2Zf0V7yqkQx1#kP3q9bYf1tXo7cJm5wRd8A.\
@@ -119,6 +122,90 @@ fn chat() {
     }
 }
 
+/// A room with everything in it that can be shown of one.
+fn talking(columns: u16, rows: u16) -> Bench {
+    let mut bench = busy_chat(columns, rows);
+    let talker = |user, standing, verified| Talker {
+        user,
+        verified,
+        standing,
+        volume: 100,
+    };
+    bench.tell(Update::Voice(Box::new(Voice {
+        rooms: [
+            (RANDOM, vec![UserId([0xdd; 16])]),
+            (GENERAL, vec![ANN, BOB]),
+        ]
+        .into(),
+        room: Some(GENERAL),
+        inside: true,
+        online: true,
+        members: vec![
+            talker(BOB, Standing::Connected, true),
+            talker(UserId([0xdd; 16]), Standing::Connected, false),
+            talker(UserId([0xee; 16]), Standing::Reconnecting, true),
+        ],
+        speaking: [BOB].into(),
+        microphone: true,
+        level: 1200,
+        threshold: 500,
+        quality: Some(Worst {
+            loss: 2,
+            jitter: 14,
+            round_trip: Some(38),
+        }),
+        ..Voice::default()
+    })));
+    bench
+}
+
+#[test]
+fn voice() {
+    for (columns, rows) in [(80, 24), (120, 40)] {
+        check(&format!("voice-{columns}x{rows}"), &talking(columns, rows));
+    }
+}
+
+#[test]
+fn commands_of_voice_ask_for_what_they_say() {
+    let mut bench = talking(80, 24);
+    let ask = |ask| vec![Effect::Ask(Request::Voice(ask))];
+    for (typed, wanted) in [
+        ("/voice join", Ask::Join(GENERAL)),
+        ("/voice join #random", Ask::Join(RANDOM)),
+        ("/voice leave", Ask::Leave),
+        ("/voice mute", Ask::Mute(true)),
+        ("/voice undeafen", Ask::Deafen(false)),
+        ("/voice volume bob 150%", Ask::Volume(BOB, 150)),
+        ("/voice devices", Ask::Devices),
+        (
+            "/voice device in Built-in Audio",
+            Ask::Device {
+                input: true,
+                name: "Built-in Audio".to_owned(),
+            },
+        ),
+        ("/voice threshold 800", Ask::Threshold(800)),
+    ] {
+        assert_eq!(bench.enter(typed), ask(wanted), "{typed}");
+    }
+    // Nobody tries a microphone out while others hear it.
+    assert_eq!(bench.enter("/voice test"), []);
+    assert!(bench.screen().contains("leave the room"));
+    let mut bench = Bench::chat(80, 24);
+    assert_eq!(bench.enter("/voice test"), ask(Ask::Test(true)));
+    assert_eq!(bench.enter("/voice leave"), []);
+    assert!(bench.screen().contains("you are in no room"));
+}
+
+#[test]
+fn what_the_daemon_says_cannot_drive_the_terminal() {
+    let mut voice = Voice::default();
+    let error = "\u{1b}[2J\u{202e}gone".to_owned();
+    let said = voice.take(Event::Error { error });
+    assert_eq!(said, Some(("voice: gone".to_owned(), true)));
+}
+
 #[test]
 fn chat_with_an_error_and_a_draft() {
     let mut bench = busy_chat(80, 24);
@@ -165,7 +252,7 @@ fn vouch() {
 fn waiting_for_a_vouch() {
     let mut bench = Bench::welcome(Welcome::new(Vec::new(), None), 80, 24);
     bench.tell(Update::Entered(Profile {
-        standing: Standing::Pending,
+        standing: Membership::Pending,
         admin: false,
         safety_number: Some("12345 67890 12345 67890 12345 67890".to_owned()),
         ..ann()

@@ -4,6 +4,7 @@
 
 mod entry;
 mod session;
+mod voice;
 
 use std::pin::pin;
 
@@ -14,12 +15,15 @@ use futures_util::future::{Either, select};
 use super::port::{Request, Update};
 use crate::account::{Account, Options};
 use crate::home::{AccountDir, Home, HomeError};
+use voice::Line;
+pub(super) use voice::Setup;
 
 /// The task with what it works with.
 pub(super) struct Task<R: Runtime> {
     pub(super) runtime: R,
     pub(super) home: Home,
     pub(super) options: Options,
+    pub(super) voice: Setup,
     pub(super) requests: Receiver<Request>,
     pub(super) updates: Sender<Update>,
 }
@@ -28,7 +32,8 @@ impl<R: Runtime> Task<R> {
     /// Answers requests until the account is closed or the screen is gone.
     pub(super) async fn run(self) {
         if let Some(account) = self.enter().await {
-            session::run(account, &self.requests, &self.updates).await;
+            let line = Line::new(self.runtime.clone(), self.voice.clone());
+            session::run(account, line, &self.requests, &self.updates).await;
         }
         self.tell(Update::Closed);
     }

@@ -11,6 +11,7 @@ use dialtone_protocol::runtime::Runtime;
 use dialtone_protocol::time::Instant;
 use futures_util::future::{Either, select};
 
+use super::voice::Line;
 use crate::account::{Account, Report, SETTLE_WITHIN};
 use crate::tui::port::{Request, Update};
 use crate::tui::snapshot::{Channel, Invite, Member, Message, Profile};
@@ -25,6 +26,7 @@ const UNNUMBERED: Seq = Seq(u64::MAX);
 /// Runs an account until the screen closes it or is gone, or until the account ends.
 pub(super) async fn run<R: Runtime>(
     account: Account<R>,
+    mut line: Line<R>,
     requests: &Receiver<Request>,
     updates: &Sender<Update>,
 ) {
@@ -36,26 +38,61 @@ pub(super) async fn run<R: Runtime>(
     };
     session.tell_changes(&account, Changes::all()).await;
     loop {
-        let request = pin!(requests.recv());
-        let report = pin!(account.reports().recv());
-        match select(request, report).await {
-            Either::Left((Ok(Request::Close) | Err(_), _)) => break,
-            Either::Left((Ok(request), _)) => session.answer(&account, request).await,
-            Either::Right((Ok(report), _)) => {
+        let happened = {
+            let request = pin!(requests.recv());
+            let report = pin!(account.reports().recv());
+            let news = pin!(line.news());
+            match select(select(request, report), news).await {
+                Either::Left((first, _)) => Ok(match first {
+                    Either::Left((request, _)) => Either::Left(request),
+                    Either::Right((report, _)) => Either::Right(report),
+                }),
+                Either::Right((news, _)) => Err(news),
+            }
+        };
+        match happened {
+            Err(news) => {
+                let more = std::iter::from_fn(|| line.more_news());
+                let all: Vec<_> = std::iter::once(news).chain(more.take(AT_ONCE)).collect();
+                for news in all {
+                    for update in line.take(news) {
+                        session.tell(update);
+                    }
+                }
+                session.tell(line.update());
+            }
+            Ok(Either::Left(Ok(Request::Close) | Err(_))) => break,
+            Ok(Either::Left(Ok(Request::Voice(ask)))) => {
+                if let Err(why) = line.ask(&account, ask).await {
+                    session.problem(&why);
+                }
+                session.tell(line.update());
+            }
+            Ok(Either::Left(Ok(request))) => session.answer(&account, request).await,
+            Ok(Either::Right(Ok(report))) => {
                 let mut changes = Changes::default();
                 let more = std::iter::from_fn(|| account.reports().try_recv().ok());
                 for report in std::iter::once(report).chain(more.take(AT_ONCE)) {
+                    if let Report::Event(Event::VoiceRevoked { room, user, device }) = report {
+                        line.revoke(room, user, device);
+                        continue;
+                    }
                     session.take_in(report, &mut changes);
+                }
+                if std::mem::take(&mut changes.rooms) {
+                    line.read_rooms(&account).await;
+                    session.tell(line.update());
                 }
                 session.tell_changes(&account, changes).await;
             }
-            Either::Right((Err(_), _)) => {
+            Ok(Either::Right(Err(_))) => {
                 session.problem("the account ended: start dialtone again");
                 while !matches!(requests.recv().await, Ok(Request::Close) | Err(_)) {}
                 return;
             }
         }
     }
+    line.close().await;
     account.close(SETTLE_WITHIN).await;
 }
 
@@ -65,6 +102,7 @@ struct Changes {
     profile: bool,
     channels: bool,
     members: bool,
+    rooms: bool,
     /// From which number on.
     messages: BTreeMap<ChannelId, Seq>,
 }
@@ -75,6 +113,7 @@ impl Changes {
             profile: true,
             channels: true,
             members: true,
+            rooms: true,
             messages: BTreeMap::new(),
         }
     }
@@ -124,6 +163,7 @@ impl Session<'_> {
             }
             Event::ChannelsChanged => changes.channels = true,
             Event::MembersChanged => (changes.members, changes.profile) = (true, true),
+            Event::VoiceRoomsChanged => changes.rooms = true,
             Event::Messages { channel, from } => {
                 let lowest = changes.messages.entry(channel).or_insert(from);
                 *lowest = from.min(*lowest);
@@ -226,7 +266,11 @@ impl Session<'_> {
                     .await;
             }
             // The first screen is over, and a close ends the loop.
-            Request::Unlock { .. } | Request::Join { .. } | Request::Abandon | Request::Close => {}
+            Request::Unlock { .. }
+            | Request::Join { .. }
+            | Request::Abandon
+            | Request::Voice(_)
+            | Request::Close => {}
         }
     }
 

@@ -38,8 +38,33 @@ pub(crate) enum Command {
     Rename(String),
     /// Ends an open invite.
     Revoke(String),
+    /// Something about voice.
+    Voice(VoiceCommand),
     /// Lets somebody in who waits.
     Vouch(String),
+}
+
+/// A command about voice.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum VoiceCommand {
+    /// Enters the room of a channel; of the open one, if none is named.
+    Join(Option<String>),
+    /// Leaves the room.
+    Leave,
+    /// Sends nothing, or sends again.
+    Mute(bool),
+    /// Hears nothing, or hears again.
+    Deafen(bool),
+    /// How loud somebody is here: a name, and percent.
+    Volume(String, u16),
+    /// Lists the devices for sound.
+    Devices,
+    /// Chooses one: whether it is the microphone, and its name.
+    Device(bool, String),
+    /// Tries the microphone out, or ends that.
+    Test,
+    /// From which level on sound counts as speech.
+    Threshold(u32),
 }
 
 /// A text that starts with a slash and is no command.
@@ -93,6 +118,7 @@ fn command(text: &str) -> Result<Command, CommandError> {
         "/members" => Ok(Command::Members),
         "/vouch" => named(rest, "/vouch").map(Command::Vouch),
         "/quit" | "/q" => Ok(Command::Quit),
+        "/voice" => voice_command(rest).map(Command::Voice),
         "/server" => server_command(rest),
         "/channel" => channel_command(rest),
         _ => Err(CommandError::Unknown(word.to_owned())),
@@ -112,6 +138,44 @@ fn channel_command(text: &str) -> Result<Command, CommandError> {
         _ => Err(CommandError::Unknown(format!("/channel {word}"))),
     }
 }
+
+fn voice_command(text: &str) -> Result<VoiceCommand, CommandError> {
+    let (word, rest) = split_word(text);
+    let channel = || Some(bare(rest)).filter(|it| !it.is_empty());
+    match word {
+        "join" => Ok(VoiceCommand::Join(channel().map(str::to_owned))),
+        "leave" => Ok(VoiceCommand::Leave),
+        "mute" => Ok(VoiceCommand::Mute(true)),
+        "unmute" => Ok(VoiceCommand::Mute(false)),
+        "deafen" => Ok(VoiceCommand::Deafen(true)),
+        "undeafen" => Ok(VoiceCommand::Deafen(false)),
+        "devices" => Ok(VoiceCommand::Devices),
+        "test" => Ok(VoiceCommand::Test),
+        "volume" => {
+            let percent = |text: &str| text.trim_end_matches('%').parse().ok();
+            rest.rsplit_once(char::is_whitespace)
+                .and_then(|(name, loud)| Some((bare(name).to_owned(), percent(loud)?)))
+                .filter(|(_, percent)| *percent <= MAX_VOLUME)
+                .map(|(name, percent)| VoiceCommand::Volume(name, percent))
+                .ok_or_else(|| usage("/voice volume"))
+        }
+        "device" => match split_word(rest) {
+            ("in", name) => Ok(VoiceCommand::Device(true, name.to_owned())),
+            ("out", name) => Ok(VoiceCommand::Device(false, name.to_owned())),
+            _ => Err(usage("/voice device")),
+        },
+        "threshold" => {
+            let level = rest.parse().ok().filter(|it| (1..=32_767).contains(it));
+            let level = level.ok_or_else(|| usage("/voice threshold"))?;
+            Ok(VoiceCommand::Threshold(level))
+        }
+        "" => Err(usage("/voice join")),
+        _ => Err(CommandError::Unknown(format!("/voice {word}"))),
+    }
+}
+
+/// The loudest that somebody can be made, in percent.
+const MAX_VOLUME: u16 = 200;
 
 fn server_command(text: &str) -> Result<Command, CommandError> {
     let (word, rest) = split_word(text);
@@ -194,6 +258,8 @@ mod tests {
                 continue;
             }
             let typed = help.syntax.replace(['[', ']'], "");
+            let typed = typed.replace("PERCENT", "80").replace("LEVEL", "500");
+            let typed = typed.replace("in|out", "in");
             assert!(matches!(parse(&typed), Ok(Draft::Command(_))), "{typed}");
         }
     }

@@ -10,6 +10,7 @@ use crate::tui::msg::Effect;
 use crate::tui::port::Request;
 use crate::tui::snapshot::{Channel, Member, short};
 use crate::tui::theme::Role;
+use crate::tui::voice::Ask;
 
 impl Chat {
     /// Runs a command and empties the draft, or says why not and leaves it.
@@ -38,6 +39,10 @@ impl Chat {
             }
             (Purpose::Revoke, Target::Invite(invite)) => {
                 vec![Effect::Ask(Request::RevokeInvite(invite))]
+            }
+            (Purpose::Talk, Target::Channel(channel)) => self.talk(channel),
+            (Purpose::Volume(percent), Target::User(user)) => {
+                vec![Effect::Ask(Request::Voice(Ask::Volume(user, percent)))]
             }
             (Purpose::Vouch, Target::User(user)) => self.confirm_vouch(user),
             _ => Vec::new(),
@@ -102,6 +107,7 @@ impl Chat {
                 let channel = self.private_channel()?;
                 return self.with_member(&name, false, Purpose::Add(channel));
             }
+            Command::Voice(command) => return self.voice_command(command),
             Command::Vouch(name) => {
                 self.check_admin()?;
                 return self.with_member(&name, true, Purpose::Vouch);
@@ -110,14 +116,18 @@ impl Chat {
         Ok(Vec::new())
     }
 
-    fn with_channel(&mut self, name: &str, purpose: Purpose) -> Result<Vec<Effect>, String> {
+    pub(super) fn with_channel(
+        &mut self,
+        name: &str,
+        purpose: Purpose,
+    ) -> Result<Vec<Effect>, String> {
         let found = lookup::channels(&self.channels, name);
         let choices = found.into_iter().map(lookup::channel_choice).collect();
         let nothing = format!("no channel is called {name}: /list shows all");
         self.choose("which channel?", choices, purpose, &nothing)
     }
 
-    fn with_member(
+    pub(super) fn with_member(
         &mut self,
         name: &str,
         pending: bool,

@@ -12,6 +12,7 @@ mod tests;
 mod thread;
 mod update;
 pub(super) mod view;
+mod voice;
 
 use std::collections::BTreeMap;
 
@@ -22,6 +23,7 @@ use super::editor::Editor;
 use super::snapshot::{Channel, Invite, Member, Profile};
 use super::text::Clock;
 use super::theme::{Role, Theme};
+use super::voice::Voice;
 use layout::{Areas, draft_columns};
 use overlay::Overlay;
 use rows::Rows;
@@ -50,6 +52,8 @@ pub struct Chat {
     overlay: Option<Overlay>,
     /// Whether the user wants the sidebar; nothing while the width decides.
     sidebar: Option<bool>,
+    /// How voice stands.
+    voice: Voice,
     /// The newest invite link of this run.
     link: Option<String>,
     columns: u16,
@@ -86,6 +90,7 @@ impl Chat {
             notice: None,
             overlay: None,
             sidebar: None,
+            voice: Voice::default(),
             link: None,
             columns,
             rows,

@@ -74,6 +74,10 @@ pub(crate) enum Purpose {
     Rename(String),
     /// Ends the invite.
     Revoke,
+    /// Talks in its room.
+    Talk,
+    /// Makes the user so loud here, in percent.
+    Volume(u16),
     /// Vouches for the user.
     Vouch,
 }

@@ -75,6 +75,8 @@ impl Chat {
             }
             Update::Created(channel) => return self.open(channel),
             Update::Done(text) => self.notify(text, Role::Faint),
+            Update::Note(text) => self.thread_mut().add_note(text, Role::Faint),
+            Update::Voice(voice) => self.voice = *voice,
             Update::Problem(text) => self.complain(text),
             Update::Trouble(text) => {
                 self.complain(text);

@@ -40,10 +40,11 @@ impl Chat {
         if columns >= 60 {
             left = left.then("  ", Role::Plain).then(&user, Role::Faint);
         }
-        let left = left
-            .then("  ", Role::Plain)
-            .then(&channel, Role::Plain)
-            .line();
+        let mut left = left.then("  ", Role::Plain).then(&channel, Role::Plain);
+        if let Some((voice, role)) = self.voice_label() {
+            left = left.then("  ", Role::Plain).then(&voice, role);
+        }
+        let left = left.line();
         let used = left
             .spans
             .iter()

@@ -17,11 +17,11 @@ impl Chat {
         }
         let columns = usize::from(area.width);
         let height = usize::from(area.height);
-        let channels = self.channel_rows(theme, columns);
+        let (channels, marked) = self.channel_rows(theme, columns);
         let members = self.member_rows(theme, columns);
         // Channels get what they need of the upper half, and what the members leave.
         let most = (height / 2).max(height.saturating_sub(members.len() + 1));
-        let mut lines = self.scrolled(channels, most);
+        let mut lines = scrolled(channels, marked, most);
         lines.push(edge(theme, columns).line());
         let room = height.saturating_sub(lines.len());
         let more = members.len().saturating_sub(room);
@@ -35,35 +35,24 @@ impl Chat {
         lines
     }
 
-    /// As many channels as fit, the marked one among them, under their title.
-    fn scrolled(&self, rows: Vec<Line<'static>>, most: usize) -> Vec<Line<'static>> {
-        let Some(room) = most.checked_sub(1).filter(|_| rows.len() > most) else {
-            return rows;
-        };
-        let marked = self
-            .channels
-            .iter()
-            .position(|channel| Some(channel.id) == self.marked)
-            .unwrap_or(0);
-        let skip = (marked + 1).saturating_sub(room);
-        let mut rows = rows.into_iter();
-        let title = rows.next();
-        title
-            .into_iter()
-            .chain(rows.skip(skip).take(room))
-            .collect()
-    }
-
-    fn channel_rows(&self, theme: Theme, columns: usize) -> Vec<Line<'static>> {
+    /// The title, the channels with who is in their rooms, and which row below the title is the marked one.
+    fn channel_rows(&self, theme: Theme, columns: usize) -> (Vec<Line<'static>>, usize) {
         let title = edge(theme, columns).then("Channels", Role::Strong).line();
         if self.channels.is_empty() {
             let none = edge(theme, columns).then("none yet", Role::Faint).line();
-            return vec![title, none];
+            return (vec![title, none], 0);
         }
         let row = |channel| self.channel_row(channel, theme, columns);
-        std::iter::once(title)
-            .chain(self.channels.iter().map(row))
-            .collect()
+        let mut rows = vec![title];
+        let mut marked = 0;
+        for channel in &self.channels {
+            if self.marked == Some(channel.id) {
+                marked = rows.len() - 1;
+            }
+            rows.push(row(channel));
+            rows.extend(self.room_rows(channel.id, || edge(theme, columns), columns));
+        }
+        (rows, marked)
     }
 
     fn channel_row(&self, channel: &Channel, theme: Theme, columns: usize) -> Line<'static> {
@@ -124,6 +113,20 @@ impl Chat {
             .chain(members.into_iter().map(row))
             .collect()
     }
+}
+
+/// As many rows as fit, the marked one among them, under their title.
+fn scrolled(rows: Vec<Line<'static>>, marked: usize, most: usize) -> Vec<Line<'static>> {
+    let Some(room) = most.checked_sub(1).filter(|_| rows.len() > most) else {
+        return rows;
+    };
+    let skip = (marked + 1).saturating_sub(room);
+    let mut rows = rows.into_iter();
+    let title = rows.next();
+    title
+        .into_iter()
+        .chain(rows.skip(skip).take(room))
+        .collect()
 }
 
 fn member_row(member: &Member, theme: Theme, columns: usize) -> Line<'static> {

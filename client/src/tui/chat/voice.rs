@@ -1,0 +1,179 @@
+//! Voice in the chat: what its commands do, and how it is shown.
+
+use dialtone_protocol::ids::{ChannelId, UserId};
+use dialtone_protocol::voice::ipc::Standing;
+use tuirealm::ratatui::text::Line;
+
+use super::Chat;
+use super::command::VoiceCommand;
+use super::lookup;
+use super::overlay::Purpose;
+use crate::tui::msg::Effect;
+use crate::tui::picture::Row;
+use crate::tui::port::Request;
+use crate::tui::snapshot::{Channel, short};
+use crate::tui::text::clip;
+use crate::tui::theme::Role;
+use crate::tui::voice::Ask;
+
+/// How many steps the meter has.
+const METER: u32 = 6;
+
+impl Chat {
+    pub(super) fn voice_command(&mut self, command: VoiceCommand) -> Result<Vec<Effect>, String> {
+        let ask = match command {
+            VoiceCommand::Join(Some(name)) => return self.with_channel(&name, Purpose::Talk),
+            VoiceCommand::Join(None) => {
+                let channel = self
+                    .active
+                    .ok_or("no channel is open: /voice join CHANNEL")?;
+                return Ok(self.talk(channel));
+            }
+            VoiceCommand::Volume(name, percent) => {
+                return self.with_member(&name, false, Purpose::Volume(percent));
+            }
+            VoiceCommand::Leave if self.voice.room.is_none() => {
+                return Err("you are in no room".to_owned());
+            }
+            VoiceCommand::Leave => Ask::Leave,
+            VoiceCommand::Mute(muted) => Ask::Mute(muted),
+            VoiceCommand::Deafen(deafened) => Ask::Deafen(deafened),
+            VoiceCommand::Devices => Ask::Devices,
+            VoiceCommand::Device(input, name) => Ask::Device { input, name },
+            VoiceCommand::Test if !self.voice.testing && self.voice.room.is_some() => {
+                return Err("leave the room to try the microphone out: /voice leave".to_owned());
+            }
+            VoiceCommand::Test => Ask::Test(!self.voice.testing),
+            VoiceCommand::Threshold(level) => Ask::Threshold(level),
+        };
+        Ok(vec![Effect::Ask(Request::Voice(ask))])
+    }
+
+    pub(super) fn talk(&mut self, channel: ChannelId) -> Vec<Effect> {
+        self.notify("joining the room", Role::Faint);
+        vec![Effect::Ask(Request::Voice(Ask::Join(channel)))]
+    }
+
+    /// What the header says of voice: the room, what is set, and how it does.
+    pub(super) fn voice_label(&self) -> Option<(String, Role)> {
+        let voice = &self.voice;
+        if voice.testing {
+            return Some((format!("test {}", self.meter()), Role::Caution));
+        }
+        let room = voice.room?;
+        let name =
+            lookup::channel(&self.channels, room).map_or_else(|| short(&room), Channel::label);
+        let (state, role) = match (voice.inside, voice.online) {
+            (true, true) => ("♪", Role::Online),
+            (true, false) => ("♪ no server", Role::Caution),
+            (false, _) => ("♪ joining", Role::Caution),
+        };
+        let mut text = format!("{state} #{name}");
+        match (voice.deafened, voice.muted, &voice.key) {
+            (true, ..) => text.push_str(" deafened"),
+            (false, true, _) => text.push_str(" muted"),
+            (false, false, Some(key)) => text.push_str(&format!(" [{key}] {}", self.meter())),
+            (false, false, None) => text.push_str(&format!(" {}", self.meter())),
+        }
+        if let Some(worst) = voice.quality {
+            if let Some(round_trip) = worst.round_trip {
+                text.push_str(&format!(" {round_trip}ms"));
+            }
+            text.push_str(&format!(" ±{}", worst.jitter));
+            if worst.loss > 0 {
+                text.push_str(&format!(" -{}%", worst.loss));
+            }
+        }
+        Some((text, role))
+    }
+
+    /// How loud it is here, by twos: a step is twice as loud as the one before. What is loud enough is filled.
+    fn meter(&self) -> String {
+        if !self.voice.microphone {
+            return "no mic".to_owned();
+        }
+        let level = self.voice.level;
+        let steps = (level / 100)
+            .checked_ilog2()
+            .map_or(0, |it| it + 1)
+            .min(METER);
+        let loud = if level >= self.voice.threshold {
+            "▮"
+        } else {
+            "▪"
+        };
+        (0..METER)
+            .map(|step| if step < steps { loud } else { "·" })
+            .collect()
+    }
+
+    /// Who is in the room of a channel, a row for each.
+    pub(super) fn room_rows(
+        &self,
+        channel: ChannelId,
+        row: impl Fn() -> Row,
+        columns: usize,
+    ) -> Vec<Line<'static>> {
+        let voice = &self.voice;
+        let own = voice.room == Some(channel);
+        let mut users: Vec<UserId> = voice.rooms.get(&channel).cloned().unwrap_or_default();
+        if own {
+            users.extend(voice.members.iter().map(|it| it.user));
+            users.extend(self.profile.user);
+        }
+        users.sort_unstable();
+        users.dedup();
+        let mut rows = Vec::new();
+        for user in users {
+            let speaks = own && voice.speaking.contains(&user);
+            let mark = if speaks { "  ♪ " } else { "    " };
+            let (note, role) = match own {
+                true => self.standing(user),
+                false => ("", Role::Faint),
+            };
+            let name = clip(
+                &self.user_label(user),
+                columns.saturating_sub(8 + note.len()),
+            );
+            rows.push(
+                row()
+                    .then(mark, Role::Online)
+                    .then(&name, if speaks { Role::Strong } else { Role::Faint })
+                    .then(note, role)
+                    .line(),
+            );
+        }
+        rows
+    }
+
+    fn standing(&self, user: UserId) -> (&'static str, Role) {
+        if self.profile.user == Some(user) {
+            return match (self.voice.deafened, self.voice.muted) {
+                (true, _) => (" deaf", Role::Caution),
+                (false, true) => (" muted", Role::Caution),
+                (false, false) => ("", Role::Faint),
+            };
+        }
+        let mut members = self.voice.members.iter().filter(|it| it.user == user);
+        let Some(first) = members.next() else {
+            return (" ?", Role::Caution);
+        };
+        match first.standing {
+            Standing::Refused => (" refused", Role::Error),
+            Standing::Connected if !first.verified => (" unverified", Role::Caution),
+            Standing::Connected if first.volume == 0 => (" silenced", Role::Faint),
+            Standing::Connected => ("", Role::Faint),
+            Standing::Reconnecting => (" lost", Role::Caution),
+            _ => (" …", Role::Faint),
+        }
+    }
+
+    fn user_label(&self, user: UserId) -> String {
+        let member = self.members.iter().find(|it| it.user == user);
+        match member {
+            Some(member) => member.label(),
+            None if self.profile.user == Some(user) => self.profile.username.clone(),
+            None => short(&user),
+        }
+    }
+}
