@@ -143,7 +143,7 @@ impl Voice {
                 (self.muted, self.deafened) = (muted, deafened);
                 (self.microphone, self.testing) = (microphone, testing);
                 self.threshold = threshold;
-                let failed = match gate {
+                match gate {
                     Gate::Ptt { key } => {
                         self.key = Some(sanitize_line(&key));
                         None
@@ -157,8 +157,7 @@ impl Voice {
                         self.key = None;
                         None
                     }
-                };
-                failed
+                }
             }
             Event::Level { level, .. } => {
                 self.level = level;

@@ -29,12 +29,6 @@ pub struct Names {
 #[must_use]
 pub fn names() -> Names {
     let host = cpal::default_host();
-    let named = |devices: Vec<Device>| {
-        let mut names: Vec<String> = devices.iter().map(ToString::to_string).collect();
-        names.dedup();
-        names.truncate(MAX_NAMES);
-        names
-    };
     Names {
         inputs: named(
             host.input_devices()
@@ -47,6 +41,19 @@ pub fn names() -> Names {
                 .unwrap_or_default(),
         ),
     }
+}
+
+/// The names of devices. Where two have the same, the system's own names stand beside them.
+fn named(devices: Vec<Device>) -> Vec<String> {
+    let names: Vec<String> = devices.iter().map(ToString::to_string).collect();
+    let twice = |name: &String| names.iter().filter(|it| *it == name).count() > 1;
+    let full = devices.iter().zip(&names).map(|(device, name)| {
+        match device.id() {
+            Ok(id) if twice(name) => format!("{name} ({id})"),
+            _ => name.clone(),
+        }
+    });
+    full.take(MAX_NAMES).collect()
 }
 
 /// A microphone that can be opened again.
@@ -185,7 +192,12 @@ fn config(wanted: &cpal::SupportedStreamConfig) -> StreamConfig {
 
 fn find(devices: Result<Vec<Device>, cpal::Error>, name: &str) -> Option<Device> {
     let devices = devices.ok()?;
-    devices.into_iter().find(|it| it.to_string() == name)
+    let names = named(devices.clone());
+    let is_it = |(device, known): &(Device, String)| {
+        known == name || device.id().is_ok_and(|id| id.to_string() == name)
+    };
+    let mut all = devices.into_iter().zip(names);
+    all.find(is_it).map(|(device, _)| device)
 }
 
 fn missing(what: &str, name: Option<&str>) -> String {
