@@ -21,7 +21,7 @@ esac
 is_healthy() { curl -fsS --noproxy '*' --max-time 5 "http://$reached/health" >/dev/null 2>&1; }
 
 echo "building (the first time takes some minutes)" >&2
-cargo build --locked -p dialtone-server -p dialtone-client
+cargo build --locked -p dialtone-server -p dialtone-client -p dialtone-voice
 bin=${CARGO_TARGET_DIR:-target}/debug
 server=$bin/dialtone-server
 client=$bin/dialtone

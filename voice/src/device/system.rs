@@ -47,12 +47,13 @@ pub fn names() -> Names {
 fn named(devices: Vec<Device>) -> Vec<String> {
     let names: Vec<String> = devices.iter().map(ToString::to_string).collect();
     let twice = |name: &String| names.iter().filter(|it| *it == name).count() > 1;
-    let full = devices.iter().zip(&names).map(|(device, name)| {
-        match device.id() {
+    let full = devices
+        .iter()
+        .zip(&names)
+        .map(|(device, name)| match device.id() {
             Ok(id) if twice(name) => format!("{name} ({id})"),
             _ => name.clone(),
-        }
-    });
+        });
     full.take(MAX_NAMES).collect()
 }
 
