@@ -21,7 +21,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use common::{PATIENCE, Person, Running, daemon_binary, founded, invited, signal};
-use sound::{Wav, likeness, read, speech, write};
+use sound::{Wav, likeness, read, read_any, speech, write};
 
 /// Somebody who takes part in the room of `#general`.
 struct Voice {
@@ -268,4 +268,108 @@ fn what_cannot_be_done_is_said_in_words() {
     );
     let stranger = alice.run(["voice", "join", "#nowhere"]);
     assert!(stranger.err.contains("no channel called"), "{stranger:#?}");
+}
+
+/// The Python in which another WebRTC stack is installed: `.ci/setup test` makes it.
+fn python() -> PathBuf {
+    let target = daemon_binary();
+    let target = target.ancestors().nth(2).unwrap();
+    let python = std::env::var_os("DIALTONE_INTEROP_PYTHON").map(PathBuf::from);
+    let python = python.unwrap_or_else(|| target.join("interop/bin/python"));
+    assert!(
+        python.exists(),
+        "{} is missing: .ci/setup test installs aiortc there",
+        python.display()
+    );
+    python
+}
+
+// spec 11.35, 11.47: who signs nothing, by another WebRTC stack, in both orders of coming.
+#[test]
+fn a_daemon_of_the_original_is_heard_and_hears_where_that_is_allowed() {
+    for original_first in [true, false] {
+        let (server, alice) = founded("smol");
+        let channel = alice.run(["channels", "--json"]);
+        let channel = channel.objects()[0]["id"].as_str().unwrap().to_owned();
+        let link = server.invite();
+        let (address, fragment) = link.split_once("/invite/").unwrap();
+        let invite = fragment.split('#').next().unwrap();
+        let folder = tempfile::tempdir().unwrap();
+        let (theirs, recorded) = (
+            folder.path().join("theirs.wav"),
+            folder.path().join("heard.wav"),
+        );
+        let their_words = speech(48_000 * 12);
+        write(&theirs, &their_words);
+        let (path, words) = words(&alice, 12);
+        let mut command = Command::new(python());
+        command
+            .arg(concat!(
+                env!("CARGO_MANIFEST_DIR"),
+                "/tests/voice/original.py"
+            ))
+            .args([address, invite, &channel])
+            .args([&theirs, &recorded])
+            .stdin(std::process::Stdio::piped());
+        let mut otto = Running::new(&mut command);
+        otto.until_out("user ");
+        let user = otto.first_line().split(' ').nth(1).unwrap().to_owned();
+        if original_first {
+            otto.read_line("");
+            otto.until_out("inside");
+        }
+        let input = path.to_str().unwrap();
+        let more = ["--input", input, "--allow-unverified-voice", &user];
+        let alice_talks = Voice::start(&alice, &more);
+        alice_talks.running.until_err("in the room");
+        if !original_first {
+            otto.read_line("");
+        }
+        alice_talks.running.until_err("(not verified)");
+        otto.until_out("state connected");
+        thread::sleep(Duration::from_secs(6));
+        let heard_here = alice_talks.recording();
+        otto.until_out("closed");
+        otto.read_line("");
+        otto.wait();
+        let here = heard(&their_words[48_000 * 2..48_000 * 4], &heard_here);
+        let there = heard(&words[48_000 * 3..48_000 * 5], &read_any(&recorded));
+        assert!(
+            here > 0.8 && there > 0.8,
+            "{original_first}: {here} {there}"
+        );
+    }
+}
+
+// spec 11.35
+#[test]
+fn a_daemon_that_signs_nothing_is_not_heard_unless_that_is_allowed() {
+    let (server, alice) = founded("smol");
+    let channel = alice.run(["channels", "--json"]);
+    let channel = channel.objects()[0]["id"].as_str().unwrap().to_owned();
+    let link = server.invite();
+    let (address, fragment) = link.split_once("/invite/").unwrap();
+    let invite = fragment.split('#').next().unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let theirs = folder.path().join("theirs.wav");
+    write(&theirs, &speech(48_000));
+    let mut command = Command::new(python());
+    command
+        .arg(concat!(
+            env!("CARGO_MANIFEST_DIR"),
+            "/tests/voice/original.py"
+        ))
+        .args([address, invite, &channel])
+        .args([&theirs, &folder.path().join("heard.wav")])
+        .stdin(std::process::Stdio::piped());
+    let mut otto = Running::new(&mut command);
+    otto.until_out("user ");
+    otto.read_line("");
+    otto.until_out("inside");
+    let alice_talks = Voice::start(&alice, &[]);
+    alice_talks.running.until_err("--allow-unverified-voice");
+    alice_talks.running.signal("INT");
+    let ended = alice_talks.running.wait();
+    assert!(!ended.err.contains("is heard\n"), "{ended:#?}");
+    otto.kill();
 }

@@ -298,6 +298,12 @@ impl Running {
         writeln!(self.process.stdin.as_mut().unwrap(), "{line}").unwrap();
     }
 
+    /// The first line that it has printed.
+    pub fn first_line(&self) -> String {
+        let so_far = self.out.so_far();
+        so_far.lines().next().unwrap_or_default().to_owned()
+    }
+
     /// Sends it a signal, such as `TERM`.
     pub fn signal(&self, name: &str) {
         signal(&self.process.id().to_string(), name);

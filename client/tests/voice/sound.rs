@@ -28,6 +28,16 @@ pub(crate) fn read(path: &Path) -> Wav {
         .collect()
 }
 
+/// Reads a file of any channels: the first of them.
+pub(crate) fn read_any(path: &Path) -> Wav {
+    let mut file = hound::WavReader::open(path).unwrap();
+    let channels = usize::from(file.spec().channels);
+    let samples = file.samples::<i16>().step_by(channels);
+    samples
+        .map(|it| f32::from(it.unwrap()) / 32_768.0)
+        .collect()
+}
+
 /// A voice that glides without ever repeating itself, so that it is found at one place alone.
 pub(crate) fn speech(samples: usize) -> Wav {
     let mut phase = 0.0_f32;
