@@ -6,6 +6,7 @@
     clippy::indexing_slicing,
     clippy::cast_possible_truncation,
     clippy::cast_precision_loss,
+    clippy::print_stderr,
     reason = "in a test a failure ends the test"
 )]
 
@@ -21,7 +22,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use common::{PATIENCE, Person, Running, daemon_binary, founded, invited, signal};
-use sound::{Wav, likeness, read, read_any, speech, write};
+use sound::{Wav, find, likeness, read, read_any, speech, write};
 
 /// Somebody who takes part in the room of `#general`.
 struct Voice {
@@ -128,6 +129,27 @@ fn what_one_says_the_other_hears(runtime: &'static str) {
     // The first moments are spoken before the connection stands.
     let likeness = heard(&words[48_000 * 2..48_000 * 4], &recorded);
     assert!(likeness > 0.8, "{likeness}");
+    let delay = delay(&alice, &bob, &words, &recorded);
+    eprintln!("from mouth to ear: {delay:.1} ms");
+    // Ten times what is promised.
+    assert!((0.0..600.0).contains(&delay), "{delay}");
+}
+
+/// From when something is said until it is heard, in milliseconds, by what both daemons say of their clocks.
+fn delay(hears: &Person, says: &Person, words: &[f32], recorded: &[f32]) -> f64 {
+    let when = |log: String, what: &str| -> f64 {
+        let line = log
+            .lines()
+            .rfind(|it| it.ends_with(what))
+            .unwrap()
+            .to_owned();
+        line.split(' ').next().unwrap().parse().unwrap()
+    };
+    let ear = when(log_of(hears), "recording begins");
+    let mouth = when(log_of(says), "the microphone is open");
+    let from = 48_000 * 3;
+    let at = find(&words[from..from + 4800], recorded);
+    (ear + at as f64 / 48_000.0 - mouth - from as f64 / 48_000.0) * 1000.0
 }
 
 // spec 11.45

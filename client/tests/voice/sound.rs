@@ -71,6 +71,11 @@ pub(crate) fn likeness(sound: &[f32], other: &[f32]) -> f64 {
     all.iter().sum::<f64>() / all.len() as f64
 }
 
+/// Where a sound is in another.
+pub(crate) fn find(sound: &[f32], other: &[f32]) -> usize {
+    best(sound, other, 0..other.len().saturating_sub(sound.len())).0
+}
+
 fn best(sound: &[f32], other: &[f32], range: std::ops::Range<usize>) -> (usize, f64) {
     let mut best = (range.start, 0.0);
     // Sound of these pitches changes little in half a millisecond.
