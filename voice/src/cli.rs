@@ -8,6 +8,7 @@ use clap::{Parser, ValueEnum};
 use dialtone_client::cli::RuntimeName;
 use dialtone_client::link::Trust;
 use dialtone_client::server_url::ServerUrl;
+use dialtone_protocol::wire::event::IceServer;
 use dialtone_protocol::wire::sensitive::Sensitive;
 
 use crate::device::{Sink, Source};
@@ -50,6 +51,24 @@ pub struct Cli {
     /// Hear and play nothing
     #[arg(long)]
     silent: bool,
+    /// TURN servers over UDP in place of those that the server names: HOST:PORT or turn:HOST:PORT, several with commas
+    #[arg(long, value_name = "SERVERS", value_delimiter = ',')]
+    turn: Vec<String>,
+    /// The name to log in there with
+    #[arg(long, value_name = "NAME", default_value = "")]
+    turn_user: String,
+    /// The password; others can read it on a command line: better set DIALTONE_TURN_PASS
+    #[arg(
+        long,
+        value_name = "PASSWORD",
+        env = "DIALTONE_TURN_PASS",
+        hide_env_values = true,
+        default_value = ""
+    )]
+    turn_pass: String,
+    /// Reach others through relays alone, so that they do not learn the address of this machine
+    #[arg(long)]
+    relay_only: bool,
     /// End when the last client is gone
     #[arg(long)]
     ends_with_client: bool,
@@ -140,6 +159,18 @@ impl Cli {
                 ),
             };
         }
+        if !self.turn.is_empty() {
+            let url = |it: &String| match it.contains(':') && it.starts_with("turn") {
+                true => it.clone(),
+                false => format!("turn:{it}"),
+            };
+            settings.relays = vec![IceServer {
+                urls: self.turn.iter().map(url).collect(),
+                username: Some(self.turn_user),
+                credential: Some(Sensitive::new(self.turn_pass)),
+            }];
+        }
+        settings.relay_only = self.relay_only;
         settings.threshold = self.vad_threshold;
         settings.meter = self.meter;
         settings.ends_with_client = self.ends_with_client;
@@ -154,7 +185,7 @@ fn runtime_socket() -> Option<PathBuf> {
 
 #[cfg(test)]
 mod tests {
-    #![allow(clippy::unwrap_used, reason = "tests")]
+    #![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "tests")]
 
     use super::*;
 
@@ -182,6 +213,14 @@ mod tests {
                 .contains("--insecure-http")
         );
         assert!(settings(&["http://example.org", "--insecure-http"]).is_ok());
+    }
+
+    #[test]
+    fn relays_of_ones_own_have_the_usual_scheme() {
+        let line = ["http://127.0.0.1", "--turn", "turn.example,turn:other:99"];
+        let found = settings(&line).unwrap();
+        assert_eq!(found.relays[0].urls, ["turn:turn.example", "turn:other:99"]);
+        assert!(settings(&line[..1]).unwrap().relays.is_empty());
     }
 
     #[test]

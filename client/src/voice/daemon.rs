@@ -68,7 +68,7 @@ impl fmt::Display for DaemonError {
 impl core::error::Error for DaemonError {}
 
 /// How a daemon is started.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Default)]
 #[non_exhaustive]
 pub struct Daemon {
     /// The program.
@@ -77,6 +77,8 @@ pub struct Daemon {
     pub arguments: Vec<OsString>,
     /// Where what it says of itself goes.
     pub log: Option<PathBuf>,
+    /// The password for its relays: it stands in the environment, where others cannot read it.
+    pub turn_pass: Option<String>,
 }
 
 impl Daemon {
@@ -101,6 +103,7 @@ impl Daemon {
             program,
             arguments: arguments(options, shared, server, socket),
             log: options.log.clone().or(debug),
+            turn_pass: options.turn_pass.clone(),
         })
     }
 
@@ -130,11 +133,24 @@ impl Daemon {
             .stdin(Stdio::null())
             .stdout(Stdio::null())
             .stderr(log);
+        if let Some(password) = &self.turn_pass {
+            command.env("DIALTONE_TURN_PASS", password);
+        }
         for name in LAUNCH {
             command.env_remove(name);
         }
         let unusable = |error| DaemonError::Unusable(self.program.clone(), error);
         command.spawn().map_err(unusable)
+    }
+}
+
+impl fmt::Debug for Daemon {
+    /// Without the password.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Daemon")
+            .field("program", &self.program)
+            .field("arguments", &self.arguments)
+            .finish_non_exhaustive()
     }
 }
 
@@ -167,6 +183,15 @@ pub(super) fn arguments(
     }
     if let Some(level) = options.threshold {
         say("--vad-threshold", Some(level.to_string().into()));
+    }
+    if let Some(servers) = &options.turn {
+        say("--turn", Some(servers.into()));
+    }
+    if let Some(name) = &options.turn_user {
+        say("--turn-user", Some(name.into()));
+    }
+    if options.relay_only {
+        say("--relay-only", None);
     }
     if options.meter {
         say("--meter", None);

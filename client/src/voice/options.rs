@@ -42,6 +42,24 @@ pub struct VoiceOptions {
     /// From which level on sound counts as speech, 1 to 32767
     #[arg(long = "voice-vad", global = true, value_name = "LEVEL", value_parser = clap::value_parser!(u32).range(1..=32767))]
     pub threshold: Option<u32>,
+    /// TURN servers in place of those that the server names: HOST:PORT, several with commas
+    #[arg(long = "voice-turn", global = true, value_name = "SERVERS")]
+    pub turn: Option<String>,
+    /// The name to log in there with
+    #[arg(long = "voice-turn-user", global = true, value_name = "NAME")]
+    pub turn_user: Option<String>,
+    /// The password; others can read it on a command line: better set DIALTONE_TURN_PASS
+    #[arg(
+        long = "voice-turn-pass",
+        global = true,
+        value_name = "PASSWORD",
+        env = "DIALTONE_TURN_PASS",
+        hide_env_values = true
+    )]
+    pub turn_pass: Option<String>,
+    /// Reach others through relays alone, so that they do not learn the address of this machine
+    #[arg(long = "voice-relay-only", global = true)]
+    pub relay_only: bool,
     /// Log once a second what the microphone hears
     #[arg(long = "voice-meter", global = true)]
     pub meter: bool,
@@ -61,6 +79,10 @@ impl Default for VoiceOptions {
             ptt: None,
             ptt_backend: None,
             threshold: None,
+            turn: None,
+            turn_user: None,
+            turn_pass: None,
+            relay_only: false,
             meter: false,
             unverified: Vec::new(),
         }

@@ -6,6 +6,7 @@ mod hearing;
 mod log;
 mod network;
 mod outputs;
+mod relays;
 mod speaking;
 
 use core::fmt;
@@ -25,6 +26,7 @@ use dialtone_protocol::ids::UserId;
 use dialtone_protocol::runtime::Runtime;
 use dialtone_protocol::voice::ipc;
 use dialtone_protocol::voice::room::{Input, Room};
+use dialtone_protocol::wire::event::IceServer;
 use dialtone_protocol::wire::sensitive::Sensitive;
 use dialtone_protocol::{Instant, Machine};
 use futures_util::FutureExt;
@@ -33,7 +35,7 @@ use futures_util::future::{Either, select};
 use crate::audio::{CodecError, Gate, Opening, SendSettings, Sent};
 use crate::device::{Happened, Names, Open, Recorder, Sink, Source};
 use crate::ipc::{BindError, ClientId, Clients, Heard, Socket};
-use crate::media::{Clock, Mesh, SocketId};
+use crate::media::{Clock, Mesh, RelayServer, SocketId};
 use hearing::Hearing;
 use network::Network;
 use speaking::Speaking;
@@ -83,6 +85,10 @@ pub struct Settings {
     pub key: Option<String>,
     /// Why nobody watches that key but the clients, if that was asked for.
     pub key_failed: Option<String>,
+    /// Relays that are used in place of those that the server names.
+    pub relays: Vec<IceServer>,
+    /// Reach others through relays alone, so that they do not learn this device's address.
+    pub relay_only: bool,
     /// End when the last client is gone.
     pub ends_with_client: bool,
     /// Say once a second what the microphone hears, on standard error.
@@ -104,6 +110,8 @@ impl Settings {
             threshold: DEFAULT_THRESHOLD,
             key: None,
             key_failed: None,
+            relays: Vec::new(),
+            relay_only: false,
             ends_with_client: false,
             meter: false,
         }
@@ -155,6 +163,7 @@ enum Incoming {
         bytes: Vec<u8>,
     },
     Names(ClientId, Names),
+    Relays(Vec<RelayServer>),
 }
 
 /// Why the loop woke.
@@ -286,6 +295,7 @@ impl<R: Runtime> Daemon<R> {
             runtime,
             settings,
         };
+        daemon.mesh.set_relay_only(daemon.settings.relay_only);
         // A file that cannot be played is said at once, and not when it is too late.
         if from_file {
             daemon.open_input().map_err(DaemonError::Source)?;
@@ -376,6 +386,7 @@ impl<R: Runtime> Daemon<R> {
                     self.link_happened(happened);
                 }
             }
+            Wake::Incoming(Incoming::Relays(relays)) => self.mesh.set_relays(relays, now),
             Wake::Incoming(Incoming::Names(client, names)) => self.say_devices(client, names),
             Wake::Sent(sent) => self.send(&sent),
             Wake::Stop => self.stopping = true,

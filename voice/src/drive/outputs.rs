@@ -48,7 +48,7 @@ impl<R: Runtime> Daemon<R> {
                 self.mesh.command(peer, command, now);
             }
             Output::Transmit(transmit) => self.transmit(transmit),
-            // Relays are not used yet.
+            Output::IceServers(servers) => self.name_relays(servers),
             _ => {}
         }
     }
@@ -137,6 +137,16 @@ impl<R: Runtime> Daemon<R> {
                 let input = event.as_input();
                 // What a connection says that was closed meanwhile is nobody's.
                 let _ = self.room.handle_input(Input::Peer { peer, input }, now);
+            }
+            media::Output::RelayTrouble { server } => {
+                log::note(format_args!(
+                    "the relay {server} refuses or does not answer"
+                ));
+                let error = format!(
+                    "the relay {server} refuses this device or does not answer: who cannot be reached directly is not \
+                     heard; it is tried again"
+                );
+                self.tell_all(&ipc::Event::Error { error });
             }
             media::Output::Sound { peer, packet } => {
                 if let Some(speaker) = self.room.speaker(peer) {

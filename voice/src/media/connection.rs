@@ -17,7 +17,7 @@ use str0m::{Candidate, Event, IceConnectionState, Input, Rtc, RtcConfig};
 use super::{Health, PeerEvent};
 
 /// Candidates of the other device for one description: machines with many addresses have two dozen.
-const MAX_CANDIDATES: usize = 64;
+pub(super) const MAX_CANDIDATES: usize = 64;
 
 /// The longest packet of Opus that is sent or taken in, in bytes: 20 ms at the highest rate take 1,275 (RFC 6716).
 const MAX_PAYLOAD: usize = 1275;
@@ -30,6 +30,9 @@ const STUN_LONGEST: Duration = Duration::from_secs(1);
 
 /// How often it is sent again: a way that is gone is noticed after some six seconds.
 const STUN_RETRIES: usize = 6;
+
+/// How long a connection that stood may take to stand again when ICE starts anew.
+const COMES_BACK: Duration = Duration::from_secs(8);
 
 /// How often the two ends tell each other what they got.
 const REPORTS: Duration = Duration::from_secs(1);
@@ -63,6 +66,8 @@ pub(super) struct Connection {
     rtc: Rtc,
     /// The addresses of this device.
     addresses: Vec<SocketAddr>,
+    /// Its addresses at relays, with those from which these are reached.
+    relayed: Vec<(SocketAddr, SocketAddr)>,
     /// The offer that waits for its answer.
     pending: Option<(SdpPendingOffer, Option<Mid>)>,
     /// Where sound is sent, once both sides were described.
@@ -73,6 +78,8 @@ pub(super) struct Connection {
     candidates: usize,
     /// Whether sound can flow.
     up: bool,
+    /// Since when nothing comes through, though nobody has said yet that it failed.
+    down: Option<Instant>,
     /// It failed for good: only a new one helps.
     broken: bool,
     due: Option<Instant>,
@@ -87,17 +94,23 @@ pub(super) fn use_pure_cryptography() {
 }
 
 impl Connection {
-    pub(super) fn new(now: Instant, addresses: impl Iterator<Item = SocketAddr>) -> Self {
+    pub(super) fn new(
+        now: Instant,
+        addresses: impl Iterator<Item = SocketAddr>,
+        relayed: Vec<(SocketAddr, SocketAddr)>,
+    ) -> Self {
         let addresses: Vec<SocketAddr> = addresses.collect();
         let mut connection = Self {
             rtc: rtc(now),
             addresses,
+            relayed,
             pending: None,
             mid: None,
             fingerprint: None,
             next_seq: 0,
             candidates: 0,
             up: false,
+            down: None,
             broken: false,
             due: None,
             health: Health::default(),
@@ -120,6 +133,9 @@ impl Connection {
         for address in self.addresses.clone() {
             self.offer_address(address);
         }
+        for (address, local) in self.relayed.clone() {
+            self.offer_relayed(address, local);
+        }
         self.handle_timeout(now);
     }
 
@@ -127,8 +143,9 @@ impl Connection {
         self.health
     }
 
-    pub(super) const fn due(&self) -> Option<Instant> {
-        self.due
+    pub(super) fn due(&self) -> Option<Instant> {
+        let down = self.down.map(|since| since + COMES_BACK);
+        self.due.into_iter().chain(down).min()
     }
 
     pub(super) fn poll(&mut self) -> Option<Output> {
@@ -152,6 +169,32 @@ impl Connection {
             self.rtc.direct_api().invalidate_candidate(&candidate);
         }
         self.drain();
+    }
+
+    pub(super) fn add_relayed(&mut self, address: SocketAddr, local: SocketAddr) {
+        self.relayed.push((address, local));
+        if let Some(candidate) = self.offer_relayed(address, local) {
+            self.event(PeerEvent::LocalCandidate { candidate });
+        }
+        self.drain();
+    }
+
+    pub(super) fn remove_relayed(&mut self, address: SocketAddr) {
+        let gone = self.relayed.iter().position(|(it, _)| *it == address);
+        let Some(gone) = gone else {
+            return;
+        };
+        let (address, local) = self.relayed.remove(gone);
+        if let Ok(candidate) = Candidate::relayed(address, local, "udp") {
+            self.rtc.direct_api().invalidate_candidate(&candidate);
+        }
+        self.drain();
+    }
+
+    fn offer_relayed(&mut self, address: SocketAddr, local: SocketAddr) -> Option<String> {
+        let candidate = Candidate::relayed(address, local, "udp").ok()?;
+        let added = self.rtc.add_local_candidate(candidate)?;
+        Some(added.to_sdp_string())
     }
 
     fn offer_address(&mut self, address: SocketAddr) -> Option<String> {
@@ -288,6 +331,12 @@ impl Connection {
     pub(super) fn handle_timeout(&mut self, now: Instant) {
         self.now = self.now.max(now);
         self.input(Input::Timeout(self.now));
+        if self
+            .down
+            .is_some_and(|since| self.now >= since + COMES_BACK)
+        {
+            self.fail();
+        }
     }
 
     /// Tells the other device, and ends.
@@ -332,7 +381,11 @@ impl Connection {
         if up && !core::mem::replace(&mut self.up, up) {
             self.event(PeerEvent::Connected);
         }
-        // While ICE starts anew sound goes on by the old way.
+        // While ICE starts anew sound may go on by the old way, but not for long.
+        match up || !self.up {
+            true => self.down = None,
+            false => self.down = self.down.or(Some(self.now)),
+        }
     }
 
     #[allow(
@@ -366,7 +419,10 @@ impl Connection {
                         .and_then(|it| it.current_round_trip_time)
                         .or(stats.rtt),
                     loss_there: stats.egress_loss_fraction,
-                    relayed: false,
+                    relayed: pair.as_ref().is_some_and(|it| {
+                        let mut relayed = self.relayed.iter();
+                        relayed.any(|(address, _)| *address == it.local.addr)
+                    }),
                 };
             }
             Event::Closed => self.break_off(),
@@ -375,7 +431,7 @@ impl Connection {
     }
 
     fn fail(&mut self) {
-        self.up = false;
+        (self.up, self.down) = (false, None);
         self.event(PeerEvent::Failed);
     }
 
@@ -402,6 +458,13 @@ fn rtc(now: Instant) -> Rtc {
     config.set_max_stun_rto(STUN_LONGEST);
     config.set_max_stun_retransmits(STUN_RETRIES);
     config.build(now)
+}
+
+/// Where a candidate leads.
+pub(super) fn address_of(candidate: &str) -> Option<SocketAddr> {
+    Candidate::from_sdp_string(candidate)
+        .ok()
+        .map(|it| it.addr())
 }
 
 /// The certificate that a description names (RFC 8122, section 5).

@@ -7,6 +7,7 @@
 mod addresses;
 mod clock;
 mod connection;
+mod relay;
 #[cfg(test)]
 mod tests;
 
@@ -23,6 +24,8 @@ use dialtone_protocol::voice::room::PeerId;
 use dialtone_protocol::voice::{Command, Input};
 
 use connection::Connection;
+use relay::Relay;
+pub use relay::RelayServer;
 
 /// Names a local socket.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -38,6 +41,11 @@ pub enum Output {
         peer: PeerId,
         /// What.
         event: PeerEvent,
+    },
+    /// A relay refuses this device, or does not answer. It is asked again by itself.
+    RelayTrouble {
+        /// Where it is.
+        server: SocketAddr,
     },
     /// Sound came.
     Sound {
@@ -141,6 +149,10 @@ pub struct Mesh {
     now: Instant,
     sockets: BTreeMap<SocketId, SocketAddr>,
     connections: BTreeMap<PeerId, Connection>,
+    relays: Vec<Relay>,
+    /// The servers that are wanted, also while there is no socket.
+    servers: Vec<RelayServer>,
+    relay_only: bool,
     outputs: VecDeque<Output>,
 }
 
@@ -154,6 +166,9 @@ impl Mesh {
             now,
             sockets: BTreeMap::new(),
             connections: BTreeMap::new(),
+            relays: Vec::new(),
+            servers: Vec::new(),
+            relay_only: false,
             outputs: VecDeque::new(),
         }
     }
@@ -162,9 +177,12 @@ impl Mesh {
     pub fn add_socket(&mut self, id: SocketId, address: SocketAddr, now: Instant) {
         self.pass(now);
         self.sockets.insert(id, address);
-        for connection in self.connections.values_mut() {
-            connection.add_address(address);
+        if !self.relay_only {
+            for connection in self.connections.values_mut() {
+                connection.add_address(address);
+            }
         }
+        self.use_relays();
         self.drain();
     }
 
@@ -177,7 +195,58 @@ impl Mesh {
         for connection in self.connections.values_mut() {
             connection.remove_address(address);
         }
+        let (gone, stay) = core::mem::take(&mut self.relays)
+            .into_iter()
+            .partition(|it| it.socket == id);
+        self.relays = stay;
+        let gone: Vec<Relay> = gone;
+        for address in gone.iter().filter_map(Relay::relayed) {
+            for connection in self.connections.values_mut() {
+                connection.remove_relayed(address);
+            }
+        }
+        self.use_relays();
         self.drain();
+    }
+
+    /// Lets others reach this device through these servers, too: the first few of them. Those before are let go of.
+    pub fn set_relays(&mut self, mut servers: Vec<RelayServer>, now: Instant) {
+        self.pass(now);
+        servers.truncate(MAX_RELAYS);
+        if servers != self.servers {
+            self.servers = servers;
+            for address in self.relays.drain(..).filter_map(|it| it.relayed()) {
+                for connection in self.connections.values_mut() {
+                    connection.remove_relayed(address);
+                }
+            }
+            self.use_relays();
+            self.drain();
+        }
+    }
+
+    /// Lets others reach this device through relays alone, so that they do not learn its address. It holds for
+    /// connections that begin afterwards.
+    pub const fn set_relay_only(&mut self, relay_only: bool) {
+        self.relay_only = relay_only;
+    }
+
+    /// An allocation on each server that has none, from a socket by which it can be reached.
+    fn use_relays(&mut self) {
+        for server in self.servers.clone() {
+            if self.relays.iter().any(|it| it.server() == server.address) {
+                continue;
+            }
+            let wanted = server.address.ip();
+            let fits = |at: &SocketAddr| {
+                at.is_ipv4() == wanted.is_ipv4() && at.ip().is_loopback() == wanted.is_loopback()
+            };
+            let mut sockets = self.sockets.iter();
+            if let Some((socket, local)) = sockets.find(|(_, at)| fits(at)) {
+                let relay = Relay::new(server, *socket, *local, self.now);
+                self.relays.push(relay);
+            }
+        }
     }
 
     /// Carries out what a pair wants of its connection.
@@ -190,10 +259,19 @@ impl Mesh {
             }
             return;
         }
+        for address in candidates(&command) {
+            for relay in &mut self.relays {
+                relay.permit(address, self.now);
+            }
+        }
         let (clock, sockets) = (self.clock, &self.sockets);
+        let (direct, relays) = (!self.relay_only, &self.relays);
         let connection = self.connections.entry(peer).or_insert_with(|| {
-            let addresses = sockets.values().copied();
-            Connection::new(clock.to_system(now), addresses)
+            let addresses = sockets.values().copied().filter(|_| direct);
+            let relayed = relays
+                .iter()
+                .filter_map(|it| Some((it.relayed()?, it.local())));
+            Connection::new(clock.to_system(now), addresses, relayed.collect())
         });
         connection.command(command, clock.to_system(self.now));
         self.drain();
@@ -205,6 +283,20 @@ impl Mesh {
         let Some(to) = self.sockets.get(&socket).copied() else {
             return;
         };
+        let mut relays = self.relays.iter_mut();
+        let relay = relays.find(|it| it.socket == socket && it.server() == from);
+        let Some(relay) = relay else {
+            return self.deliver(from, to, bytes);
+        };
+        let relayed = relay.relayed();
+        let said = relay.datagram(bytes, self.now);
+        match (said, relayed) {
+            (Some((peer, bytes)), Some(relayed)) => self.deliver(peer, relayed, &bytes),
+            _ => self.drain(),
+        }
+    }
+
+    fn deliver(&mut self, from: SocketAddr, to: SocketAddr, bytes: &[u8]) {
         let at = self.clock.to_system(self.now);
         let taken = self
             .connections
@@ -212,6 +304,7 @@ impl Mesh {
             .find_map(|(peer, it)| it.datagram(from, to, bytes, at).then_some(*peer));
         if let Some(peer) = taken {
             self.drain_peer(peer);
+            self.drain_relays();
         }
     }
 
@@ -246,7 +339,8 @@ impl Mesh {
             return Some(self.now);
         }
         let due = self.connections.values().filter_map(Connection::due);
-        due.min().map(|at| self.clock.to_protocol(at))
+        let due = due.map(|at| self.clock.to_protocol(at));
+        due.chain(self.relays.iter().filter_map(Relay::due)).min()
     }
 
     /// Lets time pass.
@@ -256,13 +350,47 @@ impl Mesh {
         for connection in self.connections.values_mut() {
             connection.handle_timeout(at);
         }
+        for relay in &mut self.relays {
+            relay.handle_timeout(self.now);
+        }
         self.drain();
     }
 
+    /// Takes what the relays want, until they want nothing more.
+    fn drain_relays(&mut self) {
+        for relay in &mut self.relays {
+            let (socket, to, local) = (relay.socket, relay.server(), relay.local());
+            while let Some(output) = relay.poll() {
+                match output {
+                    relay::Output::Transmit(bytes) => {
+                        let transmit = Output::Transmit { socket, to, bytes };
+                        self.outputs.push_back(transmit);
+                    }
+                    relay::Output::Ready(address) => {
+                        for connection in self.connections.values_mut() {
+                            connection.add_relayed(address, local);
+                        }
+                    }
+                    relay::Output::Gone(address) => {
+                        for connection in self.connections.values_mut() {
+                            connection.remove_relayed(address);
+                        }
+                    }
+                    relay::Output::Trouble => {
+                        self.outputs.push_back(Output::RelayTrouble { server: to });
+                    }
+                }
+            }
+        }
+    }
+
     fn drain(&mut self) {
+        self.drain_relays();
         for peer in self.connections.keys().copied().collect::<Vec<_>>() {
             self.drain_peer(peer);
         }
+        // What connections send through relays.
+        self.drain_relays();
     }
 
     fn drain_peer(&mut self, peer: PeerId) {
@@ -276,7 +404,14 @@ impl Mesh {
     fn drain_one(&mut self, peer: PeerId, connection: &mut Connection) {
         while let Some(output) = connection.poll() {
             let output = match output {
-                connection::Output::Event(event) => Output::Peer { peer, event },
+                connection::Output::Event(event) => {
+                    if event == PeerEvent::Failed {
+                        for relay in &mut self.relays {
+                            relay.connection_broke(self.now);
+                        }
+                    }
+                    Output::Peer { peer, event }
+                }
                 connection::Output::Sound(sound) => {
                     let packet = Packet {
                         seq: sound.seq,
@@ -288,6 +423,11 @@ impl Mesh {
                     Output::Sound { peer, packet }
                 }
                 connection::Output::Transmit { from, to, bytes } => {
+                    let mut relays = self.relays.iter_mut();
+                    if let Some(relay) = relays.find(|it| it.relayed() == Some(from)) {
+                        relay.send(to, bytes, self.now);
+                        continue;
+                    }
                     let mut sockets = self.sockets.iter();
                     let Some((socket, _)) = sockets.find(|(_, address)| **address == from) else {
                         continue;
@@ -304,3 +444,22 @@ impl Mesh {
         self.now = self.now.max(now);
     }
 }
+
+/// The addresses that a device says it may be reached at.
+fn candidates(command: &Command) -> Vec<SocketAddr> {
+    let lines: Vec<&str> = match command {
+        Command::AddCandidate { candidate } => vec![candidate],
+        Command::TakeAnswer { sdp } | Command::TakeOffer { sdp, .. } => {
+            let attributes = sdp.lines().filter_map(|line| line.strip_prefix("a="));
+            attributes
+                .filter(|it| it.starts_with("candidate:"))
+                .collect()
+        }
+        _ => return Vec::new(),
+    };
+    let read = lines.into_iter().filter_map(connection::address_of);
+    read.take(connection::MAX_CANDIDATES).collect()
+}
+
+/// Relays that are used at most: each is an allocation, and candidates for every connection.
+const MAX_RELAYS: usize = 3;

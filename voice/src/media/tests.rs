@@ -125,6 +125,7 @@ impl World {
                 };
                 let _ = pair.handle_input(event.as_input(), now);
             }
+            Output::RelayTrouble { server } => panic!("there is no relay {server}"),
             Output::Sound { peer, packet } => {
                 let other = usize::try_from(peer.0).unwrap();
                 self.sound.entry((one, other)).or_default().push(packet);
@@ -191,6 +192,7 @@ impl World {
     }
 }
 
+// spec 11.50
 #[test]
 fn all_devices_of_a_room_hear_each_other() {
     for many in [2, 5] {
@@ -212,6 +214,7 @@ fn all_devices_of_a_room_hear_each_other() {
     }
 }
 
+// spec 11.52
 #[test]
 fn a_way_that_is_gone_is_noticed_and_comes_back() {
     let mut world = World::new(2);
@@ -254,6 +257,7 @@ fn another_address_is_found_by_starting_ice_anew() {
     assert_eq!(world.heard(), [10, 10]);
 }
 
+// spec 11.53
 #[test]
 fn who_leaves_is_noticed_at_once_and_who_begins_anew_is_heard() {
     let mut world = World::new(2);
@@ -277,6 +281,7 @@ fn who_leaves_is_noticed_at_once_and_who_begins_anew_is_heard() {
     assert!(!world.pairs[&(1, 0)].is_connected());
 }
 
+// spec 11.53
 #[test]
 fn a_description_with_another_certificate_never_connects() {
     let mut world = World::new(2);
