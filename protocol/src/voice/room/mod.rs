@@ -8,7 +8,7 @@
 //!      | leave, turned out, refused               +--- socket lost --+   (same proof: the same stay)
 //! ```
 //!
-//! It holds no key and no log: what is to be signed or judged it asks ([`Question`](crate::voice::ask::Question)), and
+//! It holds no key and no log: what is to be signed or judged it asks ([`Question`]), and
 //! what a device says waits in order until it is answered.
 
 mod asks;
