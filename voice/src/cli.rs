@@ -4,7 +4,7 @@ use std::env;
 use std::fs;
 use std::path::PathBuf;
 
-use clap::{Parser, ValueEnum};
+use clap::Parser;
 use dialtone_client::cli::RuntimeName;
 use dialtone_client::link::Trust;
 use dialtone_client::server_url::ServerUrl;
@@ -13,6 +13,7 @@ use dialtone_protocol::wire::sensitive::Sensitive;
 
 use crate::device::{Sink, Source};
 use crate::drive::{DEFAULT_THRESHOLD, Settings};
+use crate::ptt::{Binding, Choice};
 
 /// Voice for dialtone: carries sound between the devices in a room.
 ///
@@ -33,9 +34,9 @@ pub struct Cli {
     /// Send only while a key is held; without it, sound is sent by how loud it is
     #[arg(long, value_name = "KEY", default_value = "")]
     ptt: String,
-    /// Who watches that key: the clients alone can so far (command, terminal)
-    #[arg(long, value_enum, default_value_t = Backend::Auto)]
-    ptt_backend: Backend,
+    /// Who watches that key
+    #[arg(long, value_enum, default_value_t)]
+    ptt_backend: Choice,
     /// From which level on sound counts as speech: the mean of the absolute samples of 16 bits
     #[arg(long, value_name = "LEVEL", default_value_t = DEFAULT_THRESHOLD, value_parser = clap::value_parser!(u32).range(1..=32767))]
     vad_threshold: u32,
@@ -88,22 +89,6 @@ The token never stands on the command line, where others can read it.
 
 Exit codes: 0 ended when asked to, 1 could not begin, 2 usage.";
 
-/// Who watches the key to talk.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-#[expect(clippy::exhaustive_enums, reason = "of this crate alone")]
-pub enum Backend {
-    /// The best that there is
-    Auto,
-    /// The desktop's portal
-    Portal,
-    /// The X server
-    Hotkey,
-    /// The terminal of the client
-    Terminal,
-    /// `dialtone ptt down|up|toggle`, bound to a key by the desktop
-    Command,
-}
-
 impl Cli {
     /// What the command line asks for.
     ///
@@ -148,17 +133,8 @@ impl Cli {
                 settings.source = Source::Silence;
             }
         }
-        if !self.ptt.is_empty() {
-            settings.key = Some(self.ptt);
-            settings.key_failed = match self.ptt_backend {
-                Backend::Terminal | Backend::Command => None,
-                Backend::Auto | Backend::Portal | Backend::Hotkey => Some(
-                    "this version cannot watch keys of the desktop: bind `dialtone ptt down`, `up` or `toggle` to a \
-                     key, or use --voice-ptt-backend terminal"
-                        .to_owned(),
-                ),
-            };
-        }
+        settings.key = Binding::parse(&self.ptt).map_err(|error| format!("--ptt: {error}"))?;
+        settings.key_choice = self.ptt_backend;
         if !self.turn.is_empty() {
             let url = |it: &String| match it.contains(':') && it.starts_with("turn") {
                 true => it.clone(),
@@ -224,12 +200,20 @@ mod tests {
     }
 
     #[test]
-    fn a_key_that_nobody_can_watch_is_said() {
+    fn a_key_to_talk_is_one_that_there_is() {
         let server = "http://127.0.0.1";
         let found = settings(&[server, "--ptt", "ctrl+v"]).unwrap();
-        assert!(found.key_failed.is_some());
-        let found = settings(&[server, "--ptt", "ctrl+v", "--ptt-backend", "command"]).unwrap();
-        assert!(found.key_failed.is_none() && found.key.is_some());
+        assert_eq!(
+            (found.key, found.key_choice),
+            ("ctrl+v".parse().ok(), Choice::Auto)
+        );
+        let found = settings(&[server, "--ptt", "caps", "--ptt-backend", "command"]).unwrap();
+        assert_eq!(found.key_choice, Choice::Command);
+        let error = settings(&[server, "--ptt", "ctrl+wheel"]).unwrap_err();
+        assert!(
+            error.contains("--ptt") && error.contains("wheel"),
+            "{error}"
+        );
         assert!(settings(&[server, "--vad-threshold", "0"]).is_err());
     }
 

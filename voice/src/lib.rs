@@ -7,3 +7,4 @@ pub mod device;
 pub mod drive;
 pub mod ipc;
 pub mod media;
+pub mod ptt;

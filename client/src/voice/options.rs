@@ -99,8 +99,6 @@ pub enum PttBackend {
     Portal,
     /// The X server
     Hotkey,
-    /// The terminal
-    Terminal,
     /// `dialtone ptt down|up|toggle`, bound to a key by the desktop
     Command,
 }
@@ -113,7 +111,6 @@ impl PttBackend {
             Self::Auto => "auto",
             Self::Portal => "portal",
             Self::Hotkey => "hotkey",
-            Self::Terminal => "terminal",
             Self::Command => "command",
         }
     }

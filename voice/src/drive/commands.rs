@@ -235,13 +235,10 @@ impl<R: Runtime> Daemon<R> {
         let (opening, threshold) = self
             .speaking
             .gate(|gate| (gate.opening(), gate.threshold()));
-        let gate = match (opening, &self.settings.key_failed, &self.settings.key) {
-            (Opening::Voice, ..) => ipc::Gate::Voice,
-            (Opening::Open, ..) => ipc::Gate::Open,
-            (_, Some(why), _) => ipc::Gate::PttFailed { why: why.clone() },
-            (_, None, key) => ipc::Gate::Ptt {
-                key: key.clone().unwrap_or_default(),
-            },
+        let gate = match opening {
+            Opening::Voice => ipc::Gate::Voice,
+            Opening::Open => ipc::Gate::Open,
+            _ => self.key.clone(),
         };
         Event::VoiceState {
             muted: self.muted,

@@ -3,6 +3,7 @@
 
 mod commands;
 mod hearing;
+mod key;
 mod log;
 mod network;
 mod outputs;
@@ -36,7 +37,9 @@ use crate::audio::{CodecError, Gate, Opening, SendSettings, Sent};
 use crate::device::{Happened, Names, Open, Recorder, Sink, Source};
 use crate::ipc::{BindError, ClientId, Clients, Heard, Socket};
 use crate::media::{Clock, Mesh, RelayServer, SocketId};
+use crate::ptt::{Binding, Choice};
 use hearing::Hearing;
+use key::Key;
 use network::Network;
 use speaking::Speaking;
 
@@ -82,9 +85,9 @@ pub struct Settings {
     /// From which level on sound counts as speech.
     pub threshold: u32,
     /// The key to talk, if one is wanted.
-    pub key: Option<String>,
-    /// Why nobody watches that key but the clients, if that was asked for.
-    pub key_failed: Option<String>,
+    pub key: Option<Binding>,
+    /// Who watches that key.
+    pub key_choice: Choice,
     /// Relays that are used in place of those that the server names.
     pub relays: Vec<IceServer>,
     /// Reach others through relays alone, so that they do not learn this device's address.
@@ -109,7 +112,7 @@ impl Settings {
             record: None,
             threshold: DEFAULT_THRESHOLD,
             key: None,
-            key_failed: None,
+            key_choice: Choice::Auto,
             relays: Vec::new(),
             relay_only: false,
             ends_with_client: false,
@@ -164,6 +167,7 @@ enum Incoming {
     },
     Names(ClientId, Names),
     Relays(Vec<RelayServer>),
+    Key(Key),
 }
 
 /// Why the loop woke.
@@ -192,6 +196,8 @@ struct Daemon<R: Runtime> {
     since: Instant,
     hearing: Hearing,
     speaking: Speaking,
+    /// Who watches the key to talk, or why nobody does.
+    key: ipc::Gate,
     muted: bool,
     deafened: bool,
     input: Option<Open>,
@@ -274,6 +280,7 @@ impl<R: Runtime> Daemon<R> {
             since: now,
             hearing,
             speaking,
+            key: ipc::Gate::Voice,
             muted: false,
             deafened: false,
             input: None,
@@ -296,6 +303,11 @@ impl<R: Runtime> Daemon<R> {
             settings,
         };
         daemon.mesh.set_relay_only(daemon.settings.relay_only);
+        if let (Some(binding), false) = (daemon.settings.key, from_file) {
+            daemon.key = key::asked(binding);
+            let (choice, tell) = (daemon.settings.key_choice, daemon.incoming.0.clone());
+            daemon.runtime.spawn(key::watch(binding, choice, tell));
+        }
         // A file that cannot be played is said at once, and not when it is too late.
         if from_file {
             daemon.open_input().map_err(DaemonError::Source)?;
@@ -387,6 +399,7 @@ impl<R: Runtime> Daemon<R> {
                 }
             }
             Wake::Incoming(Incoming::Relays(relays)) => self.mesh.set_relays(relays, now),
+            Wake::Incoming(Incoming::Key(key)) => self.key(key),
             Wake::Incoming(Incoming::Names(client, names)) => self.say_devices(client, names),
             Wake::Sent(sent) => self.send(&sent),
             Wake::Stop => self.stopping = true,
@@ -431,6 +444,17 @@ impl<R: Runtime> Daemon<R> {
             Happened::Ended => {
                 let what = "the file is at its end".to_owned();
                 self.tell_all(&ipc::Event::Info { error: what });
+            }
+        }
+    }
+
+    fn key(&mut self, key: Key) {
+        match key {
+            Key::Held(held) => self.speaking.gate(|gate| gate.press(held)),
+            Key::Gate(gate) => {
+                self.speaking.gate(|gate| gate.press(false));
+                self.key = gate;
+                self.say_state();
             }
         }
     }
