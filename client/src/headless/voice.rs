@@ -89,10 +89,20 @@ async fn call<R: Runtime>(
 ) -> Result<Call, Failure> {
     let account = context.home.choose(context.account.as_deref())?;
     let failed = |error: &dyn core::fmt::Display| Failure::new(Exit::Failed, error);
-    let socket = match &options.ipc {
+    let mut socket = match &options.ipc {
         Some(path) => path.clone(),
         None => voice::socket_path(&context.home, &account).map_err(|error| failed(&error))?,
     };
+    if !more.is_empty() {
+        // A daemon that runs already would speak and record as it was told before.
+        if !options.auto {
+            let what =
+                "--input and --output are for a daemon of this command: leave out --voice-auto";
+            return Err(Failure::new(Exit::Usage, what));
+        }
+        let free = voice::free_path(socket, options.ipc.is_some()).await;
+        socket = free.map_err(|error| failed(&error))?;
+    }
     let daemon = match options.auto {
         true => {
             let (server, home) = (account.server(), context.home.path());

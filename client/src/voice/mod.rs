@@ -13,4 +13,4 @@ pub use call::{Call, News};
 pub use daemon::{Daemon, DaemonError};
 pub use lines::Lines;
 pub use options::{PttBackend, VoiceOptions};
-pub use socket::{SocketError, press, socket_path};
+pub use socket::{SocketError, free_path, press, socket_path};

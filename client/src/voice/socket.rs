@@ -2,15 +2,20 @@
 
 use core::fmt;
 use std::env;
+use std::fs;
 use std::io;
+use std::os::unix::fs::MetadataExt;
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
+use std::process;
 use std::time::Duration;
 
 use async_io::Async;
 use dialtone_protocol::runtime::Runtime;
 use dialtone_protocol::voice::ipc::{Command, Event, Press};
 use futures_util::AsyncWriteExt;
+use rustix::net::sockopt::socket_peercred;
+use rustix::process::{Uid, geteuid};
 use sha2::{Digest, Sha256};
 
 use super::Lines;
@@ -31,6 +36,10 @@ pub enum SocketError {
     TooLong(PathBuf),
     /// No daemon is there.
     NotRunning(PathBuf),
+    /// Something of another user listens there: it would learn the account's token.
+    Foreign(PathBuf),
+    /// A daemon that was started for something else listens there already.
+    Taken(PathBuf),
     /// The daemon refuses.
     Refused(String),
     /// Something else went wrong.
@@ -48,6 +57,18 @@ impl fmt::Display for SocketError {
             Self::NotRunning(path) => write!(
                 f,
                 "no voice daemon is listening on {}: join a room first, with /voice join or dialtone voice join",
+                path.display()
+            ),
+            Self::Foreign(path) => write!(
+                f,
+                "{} belongs to another user, and nothing is said to it: remove it, or choose another place by \
+                 --voice-ipc",
+                path.display()
+            ),
+            Self::Taken(path) => write!(
+                f,
+                "a voice daemon is listening on {} already, and takes no --input and no --output: end it, or choose \
+                 another place by --voice-ipc",
                 path.display()
             ),
             Self::Refused(why) => f.write_str(why),
@@ -85,25 +106,56 @@ pub(super) fn path_in(
         .map(|byte| format!("{byte:02x}"))
         .collect();
     let folder = runtime.map_or_else(|| home.to_owned(), |it| it.join("dialtone"));
-    let path = folder.join(format!("voice-{digits}.sock"));
+    bounded(folder.join(format!("voice-{digits}.sock")))
+}
+
+fn bounded(path: PathBuf) -> Result<PathBuf, SocketError> {
     match path.as_os_str().len() <= LONGEST {
         true => Ok(path),
         false => Err(SocketError::TooLong(path)),
     }
 }
 
+/// A socket for a daemon that does something special: that of the account, or one beside it where another daemon
+/// listens already. What was `named` by the user has to be free.
+///
+/// # Errors
+///
+/// When what was named is taken, or the path would be too long.
+pub async fn free_path(path: PathBuf, named: bool) -> Result<PathBuf, SocketError> {
+    match connect(&path).await {
+        Err(SocketError::NotRunning(_)) => return Ok(path),
+        Ok(_) if named => return Err(SocketError::Taken(path)),
+        Ok(_) => {}
+        Err(error) => return Err(error),
+    }
+    let name = path.file_stem().unwrap_or_default().to_string_lossy();
+    bounded(path.with_file_name(format!("{name}-{}.sock", process::id())))
+}
+
 pub(super) async fn connect(path: &Path) -> Result<Async<UnixStream>, SocketError> {
-    match Async::<UnixStream>::connect(path).await {
-        Ok(stream) => Ok(stream),
-        Err(error)
-            if matches!(
-                error.kind(),
-                io::ErrorKind::NotFound | io::ErrorKind::ConnectionRefused
-            ) =>
-        {
-            Err(SocketError::NotRunning(path.to_owned()))
+    connect_as(path, geteuid()).await
+}
+
+/// Connects to a daemon of this user. Nobody else's hears a word: the first question of a daemon is for the token.
+pub(super) async fn connect_as(path: &Path, own: Uid) -> Result<Async<UnixStream>, SocketError> {
+    let foreign = || SocketError::Foreign(path.to_owned());
+    let failed = |error: io::Error| match error.kind() {
+        io::ErrorKind::NotFound | io::ErrorKind::ConnectionRefused => {
+            SocketError::NotRunning(path.to_owned())
         }
-        Err(error) => Err(SocketError::Io(path.to_owned(), error)),
+        _ => SocketError::Io(path.to_owned(), error),
+    };
+    let found = fs::symlink_metadata(path).map_err(failed)?;
+    if found.uid() != own.as_raw() {
+        return Err(foreign());
+    }
+    let stream = Async::<UnixStream>::connect(path).await.map_err(failed)?;
+    // The file may have been another one by then, and whoever listens may not be its owner.
+    let listener = socket_peercred(stream.get_ref()).map_err(|error| failed(error.into()))?;
+    match listener.uid == own {
+        true => Ok(stream),
+        false => Err(foreign()),
     }
 }
 
