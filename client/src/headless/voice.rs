@@ -216,9 +216,10 @@ impl Watcher {
                     if !self.inside {
                         return Err(Failure::new(Exit::Failed, what));
                     }
-                    output::note(&format!(
-                        "dialtone: {what}; it is started again in {again} s"
-                    ));
+                    let when = again.map_or(String::new(), |again| {
+                        format!("; it is started again in {again} s")
+                    });
+                    output::note(&format!("dialtone: {what}{when}"));
                 }
                 Either::Left(Ok(News::Up)) => {}
                 Either::Left(Err(_)) => return Ok(()),

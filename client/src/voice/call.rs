@@ -11,12 +11,13 @@ use async_io::Async;
 use dialtone_protocol::ids::{ChannelId, DeviceId, UserId};
 use dialtone_protocol::limits::MAX_IPC_LINE_BYTES;
 use dialtone_protocol::runtime::Runtime;
-use dialtone_protocol::voice::ipc::{Command, Event};
+use dialtone_protocol::voice::ipc::{Command, Event, Press};
 use futures_util::AsyncWriteExt;
 use futures_util::future::{Either, select};
 
 use super::Lines;
 use super::daemon::{self, Daemon, DaemonError};
+use super::kept::Kept;
 use super::socket::{self, SocketError};
 use crate::account::Visitor;
 
@@ -25,6 +26,9 @@ const PAUSES: [u64; 5] = [2, 4, 8, 16, 32];
 
 /// How long a daemon may take to listen once it was started.
 const STARTS: Duration = Duration::from_secs(10);
+
+/// A daemon that held for so long is no broken one: when it dies, the pauses begin anew.
+const HELD: Duration = Duration::from_secs(60);
 
 /// How often it is tried meanwhile.
 const LOOK: Duration = Duration::from_millis(20);
@@ -37,12 +41,12 @@ pub enum News {
     Up,
     /// The daemon says this.
     Said(Event),
-    /// The daemon is not there. It is tried again by itself, in so many seconds; this says why.
+    /// The daemon is not there.
     Down {
         /// Why, in words.
         what: String,
-        /// When it is tried again.
-        again: u64,
+        /// In how many seconds it is tried again by itself. In no room there is no need to: the next command does.
+        again: Option<u64>,
     },
 }
 
@@ -55,7 +59,7 @@ pub struct Call {
 }
 
 impl Call {
-    /// Begins: the daemon is started if it is to be and is not there.
+    /// Begins. With the first command the daemon is started, if it is to be and is not there.
     #[must_use]
     pub fn start<R: Runtime>(
         runtime: &R,
@@ -76,7 +80,8 @@ impl Call {
             child: None,
             wanted,
             news: say,
-            room: None,
+            kept: Kept::default(),
+            presses: false,
         };
         runtime.spawn(async move {
             keeper.run().await;
@@ -128,8 +133,9 @@ struct Keeper<R: Runtime> {
     child: Option<Child>,
     wanted: Receiver<Command>,
     news: Sender<News>,
-    /// The room that the user wants to be in.
-    room: Option<ChannelId>,
+    kept: Kept,
+    /// Whether a key was pressed by this.
+    presses: bool,
 }
 
 /// Why the way to the daemon ended.
@@ -143,16 +149,19 @@ enum End {
 impl<R: Runtime> Keeper<R> {
     async fn run(&mut self) {
         let mut tries = 0;
+        if !self.idle().await {
+            return;
+        }
         loop {
             let what = match self.reach().await {
                 Ok(stream) => {
                     let _ = self.news.try_send(News::Up);
                     let began = self.runtime.now();
-                    match self.serve(stream).await {
-                        End::Closed => return,
+                    match self.serve(&stream).await {
+                        End::Closed => return self.leave(&stream).await,
                         End::Lost(what) => {
                             // One that held for a while is started again soon.
-                            if self.runtime.now() - began > Duration::from_secs(60) {
+                            if self.runtime.now() - began > HELD {
                                 tries = 0;
                             }
                             what
@@ -161,13 +170,29 @@ impl<R: Runtime> Keeper<R> {
                 }
                 Err(what) => what,
             };
-            let again = PAUSES.get(tries).or(PAUSES.last()).copied().unwrap_or(32);
-            tries += 1;
+            self.kept.give_up();
+            let pause = PAUSES.get(tries).or(PAUSES.last()).copied().unwrap_or(32);
+            let again = self.kept.room.map(|_| pause);
             let _ = self.news.try_send(News::Down { what, again });
-            if !self.pause(again).await {
+            tries += 1;
+            let goes_on = match again {
+                Some(seconds) => self.pause(seconds).await,
+                None => self.idle().await,
+            };
+            if !goes_on {
                 return;
             }
         }
+    }
+
+    /// Waits for something that takes a daemon. `false` if nothing is wanted any more.
+    async fn idle(&mut self) -> bool {
+        while let Ok(command) = self.wanted.recv().await {
+            if self.kept.queue(command) {
+                return true;
+            }
+        }
+        false
     }
 
     /// Waits, and goes on keeping in mind what the user wants. `false` if nothing is wanted any more.
@@ -177,9 +202,31 @@ impl<R: Runtime> Keeper<R> {
             let sleep = self.runtime.sleep_until(until);
             let wanted = self.wanted.recv();
             match select(core::pin::pin!(wanted), core::pin::pin!(sleep)).await {
-                Either::Left((Ok(command), _)) => self.remember(&command),
+                Either::Left((Ok(command), _)) => {
+                    let before = self.kept.room;
+                    self.kept.queue(command);
+                    if self.kept.room.is_none() {
+                        // There is no daemon to say that it has left.
+                        let left = Event::VoiceReady { room: before };
+                        let _ = self.news.try_send(News::Said(left));
+                        return self.idle().await;
+                    }
+                }
                 Either::Left((Err(_), _)) => return false,
                 Either::Right(((), _)) => return true,
+            }
+        }
+    }
+
+    /// A daemon of somebody else stays, but not in the room, and with no key held.
+    async fn leave(&self, stream: &Async<UnixStream>) {
+        if self.child.is_none() {
+            let action = Press::Up;
+            if self.presses {
+                let _ = write(stream, &Command::Ptt { action }).await;
+            }
+            if self.kept.room.is_some() {
+                let _ = write(stream, &Command::VoiceLeave { room: None }).await;
             }
         }
     }
@@ -209,7 +256,8 @@ impl<R: Runtime> Keeper<R> {
                     "the voice daemon ended as soon as it was started ({status}): see why with --voice-debug"
                 ));
             }
-            if self.runtime.now() >= until {
+            // Whoever leaves does not wait for it.
+            if self.runtime.now() >= until || self.wanted.is_closed() {
                 self.child = Some(child);
                 return Err("the voice daemon does not listen".to_owned());
             }
@@ -217,31 +265,22 @@ impl<R: Runtime> Keeper<R> {
         }
     }
 
-    async fn serve(&mut self, stream: Async<UnixStream>) -> End {
-        let user = self.user;
-        let mut first = vec![
-            Command::Identify {
-                user,
-                answers: true,
-            },
-            Command::Status,
-            Command::Meter { on: true },
-        ];
-        first.extend(self.room.map(|room| Command::VoiceJoin { room }));
-        for command in first {
-            if let Err(error) = write(&stream, &command).await {
+    async fn serve(&mut self, stream: &Async<UnixStream>) -> End {
+        for command in self.kept.greeting(self.user) {
+            if let Err(error) = write(stream, &command).await {
                 return End::Lost(error);
             }
         }
         let mut lines = Lines::new(MAX_IPC_LINE_BYTES);
         loop {
-            let mut reader = &stream;
+            let mut reader = stream;
             let line = lines.next(&mut reader);
             let wanted = self.wanted.recv();
             match select(core::pin::pin!(wanted), core::pin::pin!(line)).await {
                 Either::Left((Ok(command), _)) => {
-                    self.remember(&command);
-                    if let Err(error) = write(&stream, &command).await {
+                    self.kept.note(&command);
+                    self.presses |= matches!(command, Command::Ptt { .. });
+                    if let Err(error) = write(stream, &command).await {
                         return End::Lost(error);
                     }
                 }
@@ -251,7 +290,7 @@ impl<R: Runtime> Keeper<R> {
                         .ok()
                         .and_then(|line| Event::parse(&line).ok().flatten());
                     if let Some(event) = event
-                        && let Err(error) = self.said(&stream, event).await
+                        && let Err(error) = self.said(stream, event).await
                     {
                         return End::Lost(error);
                     }
@@ -276,7 +315,7 @@ impl<R: Runtime> Keeper<R> {
             event => {
                 // Whoever was put out does not come back by itself.
                 if let Event::VoiceLeft { room, .. } = &event
-                    && self.room == Some(*room)
+                    && self.kept.room == Some(*room)
                 {
                     self.forget_room().await;
                 }
@@ -286,16 +325,8 @@ impl<R: Runtime> Keeper<R> {
         Ok(())
     }
 
-    fn remember(&mut self, command: &Command) {
-        match command {
-            Command::VoiceJoin { room } => self.room = Some(*room),
-            Command::VoiceLeave { .. } => self.room = None,
-            _ => {}
-        }
-    }
-
     async fn forget_room(&mut self) {
-        self.room = None;
+        self.kept.room = None;
         self.account.with(|client, _| client.leave_voice()).await;
     }
 }
@@ -305,3 +336,6 @@ async fn write(stream: &Async<UnixStream>, command: &Command) -> Result<(), Stri
     let written = writer.write_all(command.to_line().as_bytes()).await;
     written.map_err(|_| "the voice daemon ended".to_owned())
 }
+
+#[cfg(test)]
+mod tests;

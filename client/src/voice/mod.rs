@@ -3,6 +3,7 @@
 
 mod call;
 mod daemon;
+mod kept;
 mod lines;
 mod options;
 mod socket;

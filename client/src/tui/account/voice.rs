@@ -62,8 +62,10 @@ impl<R: Runtime> Line<R> {
             News::Said(event) => self.state.take(event),
             News::Down { what, again } => {
                 self.state.lose();
-                let what = format!("voice: {what}; it is tried again in {again} s");
-                Some((what, true))
+                let when = again.map_or(String::new(), |again| {
+                    format!("; it is tried again in {again} s")
+                });
+                Some((format!("voice: {what}{when}"), true))
             }
         };
         match said {
