@@ -11,6 +11,7 @@ use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
 use dialtone_protocol::runtime::Runtime;
+use rustix::process::{Pid, Signal, kill_process};
 
 use super::options::VoiceOptions;
 use crate::cli::Shared;
@@ -54,7 +55,7 @@ impl fmt::Display for DaemonError {
             Self::NotFound => write!(
                 f,
                 "the voice daemon {NAME} is neither beside this program nor in the PATH: install it, or say where it \
-                 is by --voiced"
+                 is by --voiced or DIALTONE_VOICE_DAEMON"
             ),
             Self::NotStarted => f.write_str(
                 "no voice daemon is running: start dialtone-voiced, or leave it to this program (--voice-auto true)",
@@ -94,10 +95,13 @@ impl Daemon {
         socket: &Path,
         home: &Path,
     ) -> Result<Self, DaemonError> {
-        let program = match &options.daemon {
-            Some(path) => path.clone(),
-            None => search().ok_or(DaemonError::NotFound)?,
+        let named = || {
+            let names = ["DIALTONE_VOICE_DAEMON", "DIALTONE_VOICED"];
+            let mut values = names.into_iter().filter_map(env::var_os);
+            values.find(|it| !it.is_empty()).map(PathBuf::from)
         };
+        let program = options.daemon.clone().or_else(named).or_else(search);
+        let program = program.ok_or(DaemonError::NotFound)?;
         let debug = options.debug.then(|| home.join("voiced.log"));
         Ok(Self {
             program,
@@ -208,8 +212,10 @@ fn search() -> Option<PathBuf> {
     places.find(|it| it.is_file())
 }
 
-/// Waits until a process has ended by itself, or ends it.
+/// Asks a process to end, as ctrl+c does, and ends it if it does not.
 pub(super) async fn end<R: Runtime>(runtime: &R, mut child: Child) {
+    // It may have ended by itself: it is not reaped yet, so the number is still its own.
+    let _ = kill_process(Pid::from_child(&child), Signal::INT);
     let until = runtime.now() + GRACE;
     while runtime.now() < until {
         if !matches!(child.try_wait(), Ok(None)) {

@@ -11,13 +11,9 @@ pub struct VoiceOptions {
     /// Start the voice daemon when it is needed
     #[arg(long = "voice-auto", global = true, value_name = "BOOL", default_value_t = true, action = ArgAction::Set)]
     pub auto: bool,
-    /// The voice daemon (default: dialtone-voiced beside this program, then in the PATH)
-    #[arg(
-        long = "voiced",
-        global = true,
-        value_name = "FILE",
-        env = "DIALTONE_VOICED"
-    )]
+    /// The voice daemon (default: DIALTONE_VOICE_DAEMON, DIALTONE_VOICED, dialtone-voiced beside this program or in
+    /// the PATH)
+    #[arg(long = "voiced", global = true, value_name = "FILE")]
     pub daemon: Option<PathBuf>,
     /// The daemon's socket (default: one for each account)
     #[arg(long = "voice-ipc", global = true, value_name = "PATH")]
