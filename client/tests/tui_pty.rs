@@ -6,11 +6,17 @@
 #![expect(
     clippy::unwrap_used,
     clippy::print_stderr,
+    clippy::indexing_slicing,
+    clippy::cast_possible_truncation,
+    clippy::cast_precision_loss,
     reason = "in a test a failure ends the test"
 )]
 
 #[allow(dead_code, reason = "other tests use the rest")]
 mod common;
+#[allow(dead_code, reason = "other tests use the rest")]
+#[path = "voice/sound.rs"]
+mod sound;
 
 use std::fs;
 use std::process::{Command, Output};
@@ -18,7 +24,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use common::{PATIENCE, Person, Server, signal};
+use common::{PATIENCE, Person, Running, Server, daemon_binary, founded, invited, signal};
 
 /// A terminal in which a program runs.
 struct Pane {
@@ -259,4 +265,50 @@ fn two_people_meet_by_a_link_and_talk() {
     again.until("] ann: written without a server");
     again.say("/quit");
     again.until("ended with 0");
+}
+
+// spec 11.40
+#[test]
+fn somebody_talks_on_the_screen_and_is_shown() {
+    if !is_tmux_here() {
+        return;
+    }
+    let (_server, alice) = founded("smol");
+    let bob = invited("bob", "smol", &alice);
+    let voiced = daemon_binary();
+    let pane = Pane::open(&alice, 100, 26, &format!("--voiced '{}'", voiced.display()));
+    pane.until("passphrase");
+    pane.say("the password of alice");
+    pane.until("online");
+    pane.say("/join general");
+    pane.say("/voice join");
+    pane.until("♪ #general");
+    let words = bob.home().join("words.wav");
+    sound::write(&words, &sound::speech(48_000 * 60));
+    let mut command = bob.command(["voice", "join", "#general"]);
+    command.arg("--voiced").arg(voiced);
+    command.arg("--input").arg(words);
+    command.arg("--output").arg(bob.home().join("heard"));
+    let talks = Running::new(&mut command);
+    // The note before the name says that it speaks.
+    pane.until("♪ bob");
+    pane.say("/voice volume bob 0");
+    pane.until("bob silenced");
+    pane.say("/voice mute");
+    pane.until("alice muted");
+    talks.signal("INT");
+    assert_eq!(talks.wait().code(), 0);
+    let give_up = Instant::now() + PATIENCE;
+    while pane.text().contains("bob silenced") {
+        assert!(Instant::now() < give_up, "{}", pane.text());
+        thread::sleep(Duration::from_millis(50));
+    }
+    pane.say("/voice leave");
+    let give_up = Instant::now() + PATIENCE;
+    while pane.text().contains("♪ #general") {
+        assert!(Instant::now() < give_up, "{}", pane.text());
+        thread::sleep(Duration::from_millis(50));
+    }
+    pane.press("C-q");
+    pane.until("ended with 0");
 }
