@@ -147,6 +147,13 @@ pub enum Update {
     Note(String),
     /// How voice stands.
     Voice(Box<Voice>),
+    /// Somebody in the room is not heard.
+    NotHeard {
+        /// Who, by the server's word.
+        user: UserId,
+        /// Why.
+        reason: String,
+    },
     /// Something went wrong, or needs a look.
     Problem(String),
     /// The server cannot be reached, for this reason. It is over once the connection stands.

@@ -69,7 +69,7 @@ pub const COMMANDS: &[CommandHelp] = &[
     ),
     open(
         "/voice test",
-        "hear your own microphone, outside of rooms; again to end",
+        "hear your own microphone, outside of rooms, and say how loud counts as speech",
     ),
     open(
         "/voice threshold LEVEL",

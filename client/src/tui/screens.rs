@@ -7,11 +7,12 @@ use std::path::Path;
 
 use dialtone_protocol::client::{ConnectionState, Standing as Membership};
 use dialtone_protocol::ids::UserId;
+use dialtone_protocol::voice::ask::Refusal;
 use dialtone_protocol::voice::ipc::{Event, Standing};
 use tuirealm::ratatui::style::Color;
 
 use super::editor::Edit;
-use super::msg::{ChatMsg, Effect, FormMsg, Msg, Scroll};
+use super::msg::{ChatMsg, Effect, FormMsg, Msg, OverlayMsg, Scroll};
 use super::port::{Request, Update};
 use super::snapshot::{Content, Mark, Message, Profile};
 use super::testing::{ANN, BOB, Bench, GENERAL, RANDOM, ann, message, talk, unsent};
@@ -193,9 +194,102 @@ fn commands_of_voice_ask_for_what_they_say() {
     assert_eq!(bench.enter("/voice test"), []);
     assert!(bench.screen().contains("leave the room"));
     let mut bench = Bench::chat(80, 24);
-    assert_eq!(bench.enter("/voice test"), ask(Ask::Test(true)));
     assert_eq!(bench.enter("/voice leave"), []);
     assert!(bench.screen().contains("you are in no room"));
+}
+
+/// A room that is on its way, with everything that can be wrong in it.
+#[test]
+fn voice_with_trouble() {
+    let mut bench = busy_chat(80, 24);
+    let user = |byte| UserId([byte; 16]);
+    let talker = |byte, standing, volume| Talker {
+        user: user(byte),
+        verified: true,
+        standing,
+        volume,
+    };
+    bench.tell(Update::Voice(Box::new(Voice {
+        rooms: [(GENERAL, vec![ANN, BOB])].into(),
+        room: Some(GENERAL),
+        members: vec![
+            talker(0xbb, Standing::Connecting, 100),
+            talker(0xcc, Standing::Refused, 100),
+            talker(0xdd, Standing::Judging, 100),
+            talker(0xee, Standing::Connected, 0),
+        ],
+        muted: true,
+        threshold: 500,
+        key: Some("ctrl+v".to_owned()),
+        ..Voice::default()
+    })));
+    bench.tell(Update::NotHeard {
+        user: BOB,
+        reason: Refusal::Forged.to_string(),
+    });
+    check("voice-trouble-80x24", &bench);
+    assert!(bench.screen().contains("bob is not heard"));
+}
+
+#[test]
+fn what_is_too_long_for_the_last_row_is_said_in_full() {
+    let mut bench = Bench::chat(80, 24);
+    let what = "voice: ".to_owned() + &"something went wrong and ".repeat(5) + "do that";
+    bench.tell(Update::Problem(what));
+    assert!(bench.screen().contains("do that"));
+    let mut bench = Bench::chat(80, 24);
+    bench.tell(Update::Problem("voice: short".to_owned()));
+    assert_eq!(bench.rows_with("voice: short"), 1);
+}
+
+/// What the daemon says of a microphone that is tried out.
+fn tried_out(level: u32) -> Update {
+    Update::Voice(Box::new(Voice {
+        microphone: true,
+        testing: true,
+        level,
+        threshold: 500,
+        ..Voice::default()
+    }))
+}
+
+#[test]
+fn the_microphone_is_tried_out() {
+    let mut bench = busy_chat(80, 24);
+    let ask = |ask| vec![Effect::Ask(Request::Voice(ask))];
+    assert_eq!(bench.enter("/voice test"), ask(Ask::Test(true)));
+    assert!(bench.screen().contains("it is being opened"));
+    bench.tell(tried_out(1200));
+    check("voice-test-80x24", &bench);
+    // The help would hide that it is open.
+    bench.model.update(Msg::Help);
+    assert!(bench.screen().contains("this would be sent"));
+    let mut key = |key| bench.model.update(Msg::Overlay(key));
+    assert_eq!(key(OverlayMsg::Up), ask(Ask::Threshold(563)));
+    assert_eq!(key(OverlayMsg::PageUp), ask(Ask::Threshold(1126)));
+    assert_eq!(key(OverlayMsg::PageUp), ask(Ask::Threshold(2252)));
+    assert!(bench.screen().contains("this would not be sent"));
+    let mut key = |key| bench.model.update(Msg::Overlay(key));
+    for _ in 0..200 {
+        key(OverlayMsg::Down);
+    }
+    assert_eq!(key(OverlayMsg::Down), []);
+    assert_eq!(key(OverlayMsg::Up), ask(Ask::Threshold(2)));
+    assert_eq!(key(OverlayMsg::Cancel), ask(Ask::Test(false)));
+    assert!(!bench.screen().contains("The microphone"));
+}
+
+#[test]
+fn a_test_ends_with_its_daemon_and_does_not_begin_without_one() {
+    let mut bench = Bench::chat(80, 24);
+    bench.enter("/voice test");
+    bench.tell(Update::Problem("the voice daemon is nowhere".to_owned()));
+    assert!(!bench.screen().contains("The microphone"));
+    bench.enter("/voice test");
+    bench.tell(tried_out(u32::MAX));
+    assert!(bench.screen().contains("this would be sent"));
+    bench.tell(Update::Voice(Box::default()));
+    assert!(!bench.screen().contains("The microphone"));
 }
 
 #[test]

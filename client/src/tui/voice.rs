@@ -173,10 +173,6 @@ impl Voice {
                 input,
                 output,
             } => Some((devices(&inputs, &outputs, &input, &output), false)),
-            Event::VoiceRefused { user, reason, .. } => {
-                let who = super::snapshot::short(&user);
-                Some((format!("voice: {who} is not heard: {reason}"), true))
-            }
             Event::Error { error } => Some((format!("voice: {}", sanitize_line(&error)), true)),
             Event::Info { error } => Some((format!("voice: {}", sanitize_line(&error)), false)),
             _ => None,

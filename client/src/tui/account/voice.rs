@@ -5,7 +5,7 @@ use std::future::pending;
 use dialtone_protocol::client::Client;
 use dialtone_protocol::ids::{ChannelId, DeviceId, UserId};
 use dialtone_protocol::runtime::Runtime;
-use dialtone_protocol::voice::ipc::Command;
+use dialtone_protocol::voice::ipc::{Command, Event};
 
 use crate::account::Account;
 use crate::cli::Shared;
@@ -59,6 +59,10 @@ impl<R: Runtime> Line<R> {
     pub(super) fn take(&mut self, news: News) -> Vec<Update> {
         let said = match news {
             News::Up => None,
+            News::Said(Event::VoiceRefused { user, reason, .. }) => {
+                let reason = reason.to_string();
+                return vec![Update::NotHeard { user, reason }];
+            }
             News::Said(event) => self.state.take(event),
             News::Down { what, again } => {
                 self.state.lose();

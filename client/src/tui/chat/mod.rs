@@ -4,6 +4,7 @@ mod command;
 mod commands;
 pub(super) mod layout;
 mod lookup;
+mod microphone;
 pub(super) mod overlay;
 mod overlays;
 mod rows;
@@ -21,7 +22,7 @@ use dialtone_protocol::ids::ChannelId;
 
 use super::editor::Editor;
 use super::snapshot::{Channel, Invite, Member, Profile};
-use super::text::Clock;
+use super::text::{Clock, width};
 use super::theme::{Role, Theme};
 use super::voice::Voice;
 use layout::{Areas, draft_columns};
@@ -116,6 +117,15 @@ impl Chat {
 
     fn complain(&mut self, text: impl Into<String>) {
         self.notify(text, Role::Error);
+    }
+
+    /// Says what went wrong. What does not fit into the last row stands among the messages too: what to do next comes
+    /// at the end.
+    fn complain_in_full(&mut self, text: String) {
+        if width(&text) + 3 > usize::from(self.columns) {
+            self.thread_mut().add_note(text.clone(), Role::Error);
+        }
+        self.complain(text);
     }
 
     fn thread(&self) -> &Thread {

@@ -21,6 +21,11 @@ pub(crate) enum Overlay {
         /// The first row that is shown.
         top: usize,
     },
+    /// The microphone while it is tried out.
+    Microphone {
+        /// Whether it is open: before, it is on its way.
+        began: bool,
+    },
     /// An invite link to copy.
     Invite {
         /// The link.

@@ -13,6 +13,8 @@ impl Chat {
     pub fn toggle_help(&mut self) {
         self.overlay = match self.overlay {
             Some(Overlay::Help { .. }) => None,
+            // Whatever covered it would hide that the microphone is open.
+            Some(Overlay::Microphone { began }) => Some(Overlay::Microphone { began }),
             _ => Some(Overlay::Help { top: 0 }),
         };
     }
@@ -21,6 +23,7 @@ impl Chat {
     pub fn handle_overlay(&mut self, key: OverlayMsg) -> Vec<Effect> {
         match self.overlay.take() {
             Some(Overlay::Help { top }) => self.overlay = help_key(top, key),
+            Some(Overlay::Microphone { began }) => return self.test_key(began, key),
             Some(Overlay::Chooser(mut chooser)) => match key {
                 OverlayMsg::Accept => {
                     if let Some(choice) = chooser.choices.get(chooser.marked) {

@@ -76,8 +76,18 @@ impl Chat {
             Update::Created(channel) => return self.open(channel),
             Update::Done(text) => self.notify(text, Role::Faint),
             Update::Note(text) => self.thread_mut().add_note(text, Role::Faint),
-            Update::Voice(voice) => self.voice = *voice,
-            Update::Problem(text) => self.complain(text),
+            Update::Voice(voice) => {
+                self.voice = *voice;
+                self.follow_test();
+            }
+            Update::NotHeard { user, reason } => {
+                let who = self.user_label(user);
+                self.complain_in_full(format!("{who} is not heard: {reason}"));
+            }
+            Update::Problem(text) => {
+                self.give_up_test();
+                self.complain_in_full(text);
+            }
             Update::Trouble(text) => {
                 self.complain(text);
                 self.notice

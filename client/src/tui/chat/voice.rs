@@ -43,7 +43,8 @@ impl Chat {
             VoiceCommand::Test if !self.voice.testing && self.voice.room.is_some() => {
                 return Err("leave the room to try the microphone out: /voice leave".to_owned());
             }
-            VoiceCommand::Test => Ask::Test(!self.voice.testing),
+            VoiceCommand::Test if self.voice.testing => Ask::Test(false),
+            VoiceCommand::Test => return Ok(self.begin_test()),
             VoiceCommand::Threshold(level) => Ask::Threshold(level),
         };
         Ok(vec![Effect::Ask(Request::Voice(ask))])
@@ -168,9 +169,11 @@ impl Chat {
         }
     }
 
-    fn user_label(&self, user: UserId) -> String {
+    pub(super) fn user_label(&self, user: UserId) -> String {
         let member = self.members.iter().find(|it| it.user == user);
         match member {
+            // A room is no place to pass for somebody: what is only said is told from what is verified.
+            Some(member) if member.pending.is_some() => format!("says {}", member.label()),
             Some(member) => member.label(),
             None if self.profile.user == Some(user) => self.profile.username.clone(),
             None => short(&user),

@@ -115,6 +115,9 @@ impl Chat {
                 ("up down choose · enter take · esc close", Role::Faint)
             }
             (Some(Overlay::Confirm { .. }), _) => ("y yes · n no", Role::Highlight),
+            (Some(Overlay::Microphone { .. }), None) => {
+                ("up down move the mark · esc end", Role::Faint)
+            }
             (Some(Overlay::Invite { .. }), None) => ("c copy · esc close", Role::Faint),
             (_, Some(notice)) => (notice.text.as_str(), notice.role),
             (None, None) => (self.hint(), Role::Faint),

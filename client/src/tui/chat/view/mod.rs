@@ -5,6 +5,8 @@ mod header;
 mod overlay;
 mod sidebar;
 
+pub(super) use overlay::indented;
+
 use super::Chat;
 use super::layout::Areas;
 use crate::tui::components::Id;

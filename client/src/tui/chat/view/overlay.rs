@@ -42,6 +42,7 @@ impl Chat {
                 lines
             }
             Overlay::Invite { link } => invite_lines(link, columns, theme),
+            Overlay::Microphone { began } => self.test_lines(*began, columns, theme),
         }
     }
 
@@ -159,7 +160,7 @@ fn invite_lines(link: &str, columns: usize, theme: Theme) -> Vec<Line<'static>> 
     lines
 }
 
-fn indented(
+pub(in crate::tui::chat) fn indented(
     text: &str,
     indent: usize,
     columns: usize,
