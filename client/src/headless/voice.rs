@@ -15,7 +15,7 @@ use super::{Context, Session, output};
 use crate::cli::{PttAction, VoiceAction};
 use crate::exit::{Exit, Failure};
 use crate::harmless::harmless;
-use crate::voice::{self, Call, Daemon, News, VoiceOptions};
+use crate::voice::{self, Call, Daemon, News, PttBackend, VoiceOptions};
 
 /// How long the daemon may take to name the devices for sound.
 const DEVICES: Duration = Duration::from_secs(15);
@@ -89,6 +89,11 @@ async fn call<R: Runtime>(
 ) -> Result<Call, Failure> {
     let account = context.home.choose(context.account.as_deref())?;
     let failed = |error: &dyn core::fmt::Display| Failure::new(Exit::Failed, error);
+    if options.ptt.is_some() && options.ptt_backend == Some(PttBackend::Terminal) {
+        let what =
+            "without the screen the terminal watches no key: take another --voice-ptt-backend";
+        return Err(Failure::new(Exit::Usage, what));
+    }
     let mut socket = match &options.ipc {
         Some(path) => path.clone(),
         None => voice::socket_path(&context.home, &account).map_err(|error| failed(&error))?,

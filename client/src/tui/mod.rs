@@ -13,12 +13,14 @@
 //! - `welcome/`, `chat/`: a folder a screen: its state, what keys and news change in it, how it is drawn.
 //! - `components/`: what tui-realm mounts: keys to messages, pictures to the terminal.
 //! - `port.rs`: the seam to the account; `snapshot.rs`: what comes over it, cleaned of what others may not send.
+//! - `input.rs`, `talk_key.rs`: the keys of the terminal, and the one that is held to talk.
 //! - `text/`: cleaning, measuring and wrapping. `reference.rs`: the one table of commands and keys.
 
 mod account;
 pub mod chat;
 pub mod components;
 pub mod editor;
+mod input;
 pub mod model;
 pub mod msg;
 pub mod picture;
@@ -28,6 +30,7 @@ pub mod reference;
 mod screens;
 pub mod snapshot;
 pub mod stage;
+mod talk_key;
 mod terminal;
 #[cfg(test)]
 mod testing;
@@ -47,6 +50,7 @@ use crate::exit::{Exit, Failure};
 use crate::home::Home;
 use crate::voice::VoiceOptions;
 use account::Task;
+use input::{Talking, tells_of_releases};
 use welcome::Welcome;
 
 /// What the screen starts with.
@@ -74,6 +78,11 @@ pub struct Start {
 pub async fn run<R: Runtime>(runtime: R, start: Start) -> Result<(), Failure> {
     let accounts = account::accounts(&start.home, start.account.as_deref())?;
     let welcome = Welcome::new(accounts, start.link.as_deref());
+    let options = start.voice.clone();
+    let settle = move || Talking::settle(&options, tells_of_releases);
+    let talking = runtime.unblock(settle).await;
+    let talking = talking.map_err(|error| Failure::new(Exit::Usage, error))?;
+    let key = talking.key;
     let (ask, requests) = async_channel::unbounded();
     let (tell, updates) = async_channel::unbounded();
     let task = Task {
@@ -84,11 +93,12 @@ pub async fn run<R: Runtime>(runtime: R, start: Start) -> Result<(), Failure> {
             home: start.home,
             shared: start.shared,
             options: start.voice,
+            talking,
         },
         requests,
         updates: tell,
     };
-    let screen = runtime.unblock(move || terminal::run(welcome, ask, updates));
+    let screen = runtime.unblock(move || terminal::run(welcome, key, ask, updates));
     let shown = match select(pin!(screen), pin!(task.run())).await {
         // Whoever leaves at once does not wait for the account: it goes on the next time.
         Either::Left((shown, _)) => shown,

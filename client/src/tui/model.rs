@@ -81,6 +81,7 @@ impl Model {
                 (self.columns, self.rows) = (columns, rows);
                 self.with_chat(|chat| chat.resize(columns, rows))
             }
+            Msg::Talk(held) => self.with_chat(|chat| chat.hold_key(held)),
             Msg::Tick => {
                 self.interrupted = self.interrupted.saturating_sub(1);
                 self.with_chat(|chat| {

@@ -22,6 +22,8 @@ pub enum Msg {
     Quit,
     /// The screen has this many columns and rows.
     Resize(u16, u16),
+    /// The key to talk is held from now on, or not any more.
+    Talk(bool),
     /// A second passed.
     Tick,
 }

@@ -293,6 +293,16 @@ fn a_test_ends_with_its_daemon_and_does_not_begin_without_one() {
 }
 
 #[test]
+fn the_key_to_talk_works_in_a_room_and_is_let_go_of_anywhere() {
+    let ask = |ask| vec![Effect::Ask(Request::Voice(ask))];
+    let mut bench = talking(80, 24);
+    assert_eq!(bench.model.update(Msg::Talk(true)), ask(Ask::Hold(true)));
+    bench.tell(Update::Voice(Box::default()));
+    assert_eq!(bench.model.update(Msg::Talk(false)), ask(Ask::Hold(false)));
+    assert_eq!(bench.model.update(Msg::Talk(true)), []);
+}
+
+#[test]
 fn what_the_daemon_says_cannot_drive_the_terminal() {
     let mut voice = Voice::default();
     let error = "\u{1b}[2J\u{202e}gone".to_owned();

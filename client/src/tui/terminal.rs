@@ -15,10 +15,12 @@ use tuirealm::listener::{EventListenerCfg, Poll, PortError, PortResult};
 use tuirealm::terminal::{CrosstermTerminalAdapter, TerminalAdapter, TerminalError};
 
 use super::components::UserEvent;
+use super::input::{Keys, ask_for_releases, ask_no_more};
 use super::model::Model;
 use super::msg::{Effect, Msg};
 use super::port::{Request, Update};
 use super::stage::Stage;
+use super::talk_key::TalkKey;
 use super::text::Clock;
 use super::theme::Theme;
 use super::welcome::Welcome;
@@ -58,14 +60,19 @@ impl std::error::Error for ScreenError {}
 /// Shows the screens until the user leaves. Blocks its thread.
 pub(super) fn run(
     welcome: Welcome,
+    talk: Option<TalkKey>,
     requests: Sender<Request>,
     updates: Receiver<Update>,
 ) -> Result<(), ScreenError> {
     let stop = watch_signals()?;
     let panicked = watch_panics();
-    let mut terminal = Terminal::open()?;
+    let mut terminal = Terminal::open(talk.is_some())?;
     let listener = EventListenerCfg::default()
-        .crossterm_input_listener(LOOK_EVERY, AT_ONE_LOOK)
+        .add_port(
+            Box::new(Keys::new(LOOK_EVERY / 2, talk)),
+            LOOK_EVERY,
+            AT_ONE_LOOK,
+        )
         .add_port(Box::new(News(updates)), LOOK_EVERY, AT_ONE_LOOK)
         .tick_interval(Duration::from_secs(1));
     let mut stage = Stage::new(listener, Theme::from_env()).map_err(refused)?;
@@ -111,7 +118,8 @@ struct Terminal {
 }
 
 impl Terminal {
-    fn open() -> Result<Self, ScreenError> {
+    /// Takes the terminal. `watches` asks it to say when a key is let go of.
+    fn open(watches: bool) -> Result<Self, ScreenError> {
         let mut terminal = Self {
             adapter: CrosstermTerminalAdapter::new().map_err(refused)?,
         };
@@ -119,6 +127,9 @@ impl Terminal {
         adapter.enable_raw_mode().map_err(refused)?;
         adapter.enter_alternate_screen().map_err(refused)?;
         adapter.enable_bracketed_paste().map_err(refused)?;
+        if watches {
+            ask_for_releases().map_err(refused)?;
+        }
         Ok(terminal)
     }
 
@@ -150,6 +161,7 @@ impl Terminal {
 
 impl Drop for Terminal {
     fn drop(&mut self) {
+        ask_no_more();
         // The adapter restores the rest. A terminal that is gone needs nothing.
         let _ = io::stdout().write_all(PASTE_OFF);
     }
@@ -185,6 +197,7 @@ fn watch_panics() -> Arc<AtomicBool> {
     let (seen, next) = (Arc::clone(&panicked), std::panic::take_hook());
     std::panic::set_hook(Box::new(move |info| {
         seen.store(true, Ordering::Relaxed);
+        ask_no_more();
         let _ = io::stdout().write_all(PASTE_OFF);
         next(info);
     }));

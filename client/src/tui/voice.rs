@@ -29,6 +29,8 @@ pub enum Ask {
         /// Its name.
         name: String,
     },
+    /// The key to talk is held from now on, or not any more.
+    Hold(bool),
     /// Hear one's own microphone, or not any more.
     Test(bool),
     /// From which level on sound counts as speech.

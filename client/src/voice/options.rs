@@ -89,25 +89,27 @@ impl Default for VoiceOptions {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 #[non_exhaustive]
 pub enum PttBackend {
-    /// The best that there is
+    /// The desktop, and the terminal where it says when a key is let go of
     Auto,
     /// The desktop's portal
     Portal,
     /// The X server
     Hotkey,
+    /// The terminal, while it has the focus
+    Terminal,
     /// `dialtone ptt down|up|toggle`, bound to a key by the desktop
     Command,
 }
 
 impl PttBackend {
-    /// Its name on command lines.
+    /// Its name to the daemon. What the terminal sees reaches it as what the command says does: over its socket.
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
             Self::Auto => "auto",
             Self::Portal => "portal",
             Self::Hotkey => "hotkey",
-            Self::Command => "command",
+            Self::Terminal | Self::Command => "command",
         }
     }
 }

@@ -62,6 +62,9 @@ fn the_daemon_is_told_what_the_user_said_and_no_secret() {
         assert!(said.contains(wanted), "{wanted}: {said}");
     }
     assert!(!said.contains("secret"));
+    // The client watches it itself.
+    let all = arguments(&["--voice-ptt", "f9", "--voice-ptt-backend", "terminal"]);
+    assert!(all.join(" ").contains("--ptt-backend command"), "{all:?}");
 }
 
 #[test]

@@ -5,11 +5,12 @@ use std::future::pending;
 use dialtone_protocol::client::Client;
 use dialtone_protocol::ids::{ChannelId, DeviceId, UserId};
 use dialtone_protocol::runtime::Runtime;
-use dialtone_protocol::voice::ipc::{Command, Event};
+use dialtone_protocol::voice::ipc::{Command, Event, Press};
 
 use crate::account::Account;
 use crate::cli::Shared;
 use crate::home::Home;
+use crate::tui::input::Talking;
 use crate::tui::port::Update;
 use crate::tui::voice::{Ask, Voice};
 use crate::voice::{Call, Daemon, News, VoiceOptions, socket_path};
@@ -20,6 +21,7 @@ pub(crate) struct Setup {
     pub(crate) home: Home,
     pub(crate) shared: Shared,
     pub(crate) options: VoiceOptions,
+    pub(crate) talking: Talking,
 }
 
 /// Voice of an account.
@@ -63,7 +65,7 @@ impl<R: Runtime> Line<R> {
                 let reason = reason.to_string();
                 return vec![Update::NotHeard { user, reason }];
             }
-            News::Said(event) => self.state.take(event),
+            News::Said(event) => self.state.take(self.amended(event)),
             News::Down { what, again } => {
                 self.state.lose();
                 let when = again.map_or(String::new(), |again| {
@@ -78,6 +80,14 @@ impl<R: Runtime> Line<R> {
             Some((text, false)) => vec![Update::Done(text)],
             None => Vec::new(),
         }
+    }
+
+    /// The daemon does not know what the terminal watches.
+    fn amended(&self, mut event: Event) -> Event {
+        if let Event::VoiceState { gate, .. } = &mut event {
+            *gate = self.setup.talking.amend(gate.clone());
+        }
+        event
     }
 
     /// What the screen shows of it.
@@ -108,6 +118,10 @@ impl<R: Runtime> Line<R> {
         if self.call.is_none() && matches!(ask, Ask::Leave) {
             return Err("you are in no room".to_owned());
         }
+        // No daemon is started for a key, nor for the end of something.
+        if self.call.is_none() && matches!(ask, Ask::Hold(_) | Ask::Test(false)) {
+            return Ok(());
+        }
         self.start(account).await?;
         let Some(call) = &self.call else {
             return Ok(());
@@ -134,6 +148,12 @@ impl<R: Runtime> Line<R> {
                 };
                 call.tell(Command::Device { input, output });
             }
+            Ask::Hold(held) => call.tell(Command::Ptt {
+                action: match held {
+                    true => Press::Down,
+                    false => Press::Up,
+                },
+            }),
             Ask::Test(on) => call.tell(Command::Test { on }),
             Ask::Threshold(level) => call.tell(Command::Threshold { level }),
         }
@@ -148,6 +168,7 @@ impl<R: Runtime> Line<R> {
             home,
             shared,
             options,
+            ..
         } = &self.setup;
         let unverified = options.unverified.clone();
         let me = account.with(move |client: &mut Client, _| {

@@ -55,6 +55,14 @@ impl Chat {
         vec![Effect::Ask(Request::Voice(Ask::Join(channel)))]
     }
 
+    /// The key to talk is held, or not any more. It is let go of wherever one is by then.
+    pub fn hold_key(&self, held: bool) -> Vec<Effect> {
+        match !held || self.voice.room.is_some() || self.voice.testing {
+            true => vec![Effect::Ask(Request::Voice(Ask::Hold(held)))],
+            false => Vec::new(),
+        }
+    }
+
     /// What the header says of voice: the room, what is set, and how it does.
     pub(super) fn voice_label(&self) -> Option<(String, Role)> {
         let voice = &self.voice;

@@ -52,6 +52,8 @@ pub enum Id {
 pub enum UserEvent {
     /// The account tells something.
     Account(Update),
+    /// The key to talk is held from now on, or not any more.
+    Talk(bool),
 }
 
 impl Id {
@@ -95,6 +97,7 @@ impl Id {
                     always(EventClause::Discriminant(UserEvent::Account(
                         Update::Closed,
                     ))),
+                    always(EventClause::Discriminant(UserEvent::Talk(false))),
                     always(EventClause::Keyboard(Key::Function(1).into())),
                     always(EventClause::Keyboard(ctrl(Key::Char('c')))),
                     always(EventClause::Keyboard(ctrl(Key::Char('q')))),

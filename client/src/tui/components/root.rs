@@ -24,6 +24,7 @@ impl AppComponent<Msg, UserEvent> for Root {
             Event::WindowResize(columns, rows) => Some(Msg::Resize(*columns, *rows)),
             Event::Tick => Some(Msg::Tick),
             Event::User(UserEvent::Account(update)) => Some(Msg::Account(update.clone())),
+            Event::User(UserEvent::Talk(held)) => Some(Msg::Talk(*held)),
             _ => None,
         }
     }
