@@ -235,8 +235,10 @@ fn voice_with_trouble() {
 fn what_is_too_long_for_the_last_row_is_said_in_full() {
     let mut bench = Bench::chat(80, 24);
     let what = "voice: ".to_owned() + &"something went wrong and ".repeat(5) + "do that";
-    bench.tell(Update::Problem(what));
+    bench.tell(Update::Problem(what.clone()));
     assert!(bench.screen().contains("do that"));
+    bench.tell(Update::Problem(what));
+    assert_eq!(bench.rows_with("do that"), 1);
     let mut bench = Bench::chat(80, 24);
     bench.tell(Update::Problem("voice: short".to_owned()));
     assert_eq!(bench.rows_with("voice: short"), 1);
@@ -283,7 +285,12 @@ fn the_microphone_is_tried_out() {
 fn a_test_ends_with_its_daemon_and_does_not_begin_without_one() {
     let mut bench = Bench::chat(80, 24);
     bench.enter("/voice test");
-    bench.tell(Update::Problem("the voice daemon is nowhere".to_owned()));
+    // Other things may go wrong meanwhile.
+    bench.tell(Update::Problem("voice: the key is not watched".to_owned()));
+    assert!(bench.screen().contains("The microphone"));
+    let mut gone = Voice::default();
+    gone.lose();
+    bench.tell(Update::Voice(Box::new(gone)));
     assert!(!bench.screen().contains("The microphone"));
     bench.enter("/voice test");
     bench.tell(tried_out(u32::MAX));

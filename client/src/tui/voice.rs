@@ -46,6 +46,8 @@ pub struct Voice {
     pub room: Option<ChannelId>,
     /// Whether the server let this device in.
     pub inside: bool,
+    /// The daemon cannot be had.
+    pub gone: bool,
     /// Whether the daemon reaches the server.
     pub online: bool,
     /// The other devices in the room.
@@ -183,6 +185,7 @@ impl Voice {
 
     /// The daemon is gone: nothing of what it said holds.
     pub fn lose(&mut self) {
+        self.gone = true;
         self.members.clear();
         self.speaking.clear();
         self.quality = None;

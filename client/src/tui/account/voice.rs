@@ -60,7 +60,10 @@ impl<R: Runtime> Line<R> {
 
     pub(super) fn take(&mut self, news: News) -> Vec<Update> {
         let said = match news {
-            News::Up => None,
+            News::Up => {
+                self.state.gone = false;
+                None
+            }
             News::Said(Event::VoiceRefused { user, reason, .. }) => {
                 let reason = reason.to_string();
                 return vec![Update::NotHeard { user, reason }];
@@ -122,7 +125,11 @@ impl<R: Runtime> Line<R> {
         if self.call.is_none() && matches!(ask, Ask::Hold(_) | Ask::Test(false)) {
             return Ok(());
         }
-        self.start(account).await?;
+        self.state.gone = false;
+        if let Err(why) = self.start(account).await {
+            self.state.gone = true;
+            return Err(why);
+        }
         let Some(call) = &self.call else {
             return Ok(());
         };

@@ -28,18 +28,14 @@ impl Chat {
         vec![Effect::Ask(Request::Voice(Ask::Test(true)))]
     }
 
-    /// The microphone is open, or it is not any more.
+    /// The test began, or it is over, or it cannot begin.
     pub(super) fn follow_test(&mut self) {
-        match (&mut self.overlay, self.voice.testing) {
-            (Some(Overlay::Microphone { began }), true) => *began = true,
-            (Some(Overlay::Microphone { began: true }), false) => self.overlay = None,
-            _ => {}
-        }
-    }
-
-    /// Something went wrong: a microphone that is not open yet does not open.
-    pub(super) fn give_up_test(&mut self) {
-        if self.overlay == Some(Overlay::Microphone { began: false }) {
+        let Some(Overlay::Microphone { began }) = &mut self.overlay else {
+            return;
+        };
+        if self.voice.testing {
+            *began = true;
+        } else if *began || self.voice.gone {
             self.overlay = None;
         }
     }
@@ -93,6 +89,7 @@ impl Chat {
         }
         let figures = format!("{:>5} now, {:>5} at the mark", voice.level, voice.threshold);
         let heard = match (&voice.key, loud) {
+            _ if !voice.microphone => "there is no microphone: /voice devices lists what there is",
             (Some(_), _) => "sound is sent while the key is held, however loud it is",
             (None, true) => "this would be sent",
             (None, false) => "this would not be sent",

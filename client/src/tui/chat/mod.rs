@@ -33,6 +33,9 @@ use thread::Thread;
 /// Seconds after which a note at the bottom goes away by itself.
 const NOTICE_SECONDS: u8 = 12;
 
+/// So many different things that go wrong are kept in mind.
+const SAID: usize = 8;
+
 /// What the chat shows.
 #[derive(Debug)]
 pub struct Chat {
@@ -53,6 +56,8 @@ pub struct Chat {
     overlay: Option<Overlay>,
     /// Whether the user wants the sidebar; nothing while the width decides.
     sidebar: Option<bool>,
+    /// What was said in full last: what goes on being wrong does not fill the channel.
+    said: Vec<String>,
     /// How voice stands.
     voice: Voice,
     /// The newest invite link of this run.
@@ -91,6 +96,7 @@ impl Chat {
             notice: None,
             overlay: None,
             sidebar: None,
+            said: Vec::new(),
             voice: Voice::default(),
             link: None,
             columns,
@@ -122,7 +128,10 @@ impl Chat {
     /// Says what went wrong. What does not fit into the last row stands among the messages too: what to do next comes
     /// at the end.
     fn complain_in_full(&mut self, text: String) {
-        if width(&text) + 3 > usize::from(self.columns) {
+        let is_long = width(&text) + 3 > usize::from(self.columns);
+        if is_long && !self.said.contains(&text) {
+            self.said.truncate(SAID - 1);
+            self.said.insert(0, text.clone());
             self.thread_mut().add_note(text.clone(), Role::Error);
         }
         self.complain(text);

@@ -84,10 +84,7 @@ impl Chat {
                 let who = self.user_label(user);
                 self.complain_in_full(format!("{who} is not heard: {reason}"));
             }
-            Update::Problem(text) => {
-                self.give_up_test();
-                self.complain_in_full(text);
-            }
+            Update::Problem(text) => self.complain_in_full(text),
             Update::Trouble(text) => {
                 self.complain(text);
                 self.notice
