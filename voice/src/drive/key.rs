@@ -6,7 +6,7 @@ use async_channel::Sender;
 use dialtone_protocol::voice::ipc::Gate;
 
 use super::Incoming;
-use crate::ptt::{self, Backend, Binding, Choice, Environment, Event};
+use crate::ptt::{self, Binding, Choice, Environment, Event};
 
 /// What happens to the key.
 pub(super) enum Key {
@@ -33,10 +33,7 @@ pub(super) async fn watch(binding: Binding, choice: Choice, tell: Sender<Incomin
             return;
         }
     };
-    let key = match watch.backend() {
-        Backend::Command => Backend::Command.to_string(),
-        backend => format!("{} ({backend})", watch.key()),
-    };
+    let key = watch.key().to_owned();
     say(Key::Gate(Gate::Ptt { key })).await;
     loop {
         let goes_on = match watch.events().recv().await {

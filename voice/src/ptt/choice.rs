@@ -169,34 +169,18 @@ mod tests {
         })
     }
 
-    /// Variables, and the ways that are tried with them.
-    type Case<'a> = (&'a [(&'a str, &'a str)], &'a [Backend]);
-
     #[test]
     fn a_hotkey_follows_the_portal_except_under_wayland() {
+        let tried = |variables: &[_]| Choice::Auto.backends(&surroundings(variables));
         let both = [Backend::Portal, Backend::Hotkey];
-        let cases: [Case<'_>; 6] = [
-            (&[], &both),
-            (&[("XDG_SESSION_TYPE", "x11")], &both),
-            (&[("WAYLAND_DISPLAY", "")], &both),
-            (&[("WAYLAND_DISPLAY", "wayland-0")], &[Backend::Portal]),
-            (&[("XDG_SESSION_TYPE", "Wayland")], &[Backend::Portal]),
-            (
-                &[
-                    ("WAYLAND_DISPLAY", "wayland-0"),
-                    ("DIALTONE_PTT_WAYLAND_HOTKEY_FALLBACK", "yes"),
-                ],
-                &both,
-            ),
-        ];
-        for (variables, expected) in cases {
-            let environment = surroundings(variables);
-            assert_eq!(
-                Choice::Auto.backends(&environment),
-                expected,
-                "{variables:?}"
-            );
-        }
+        let wayland = ("WAYLAND_DISPLAY", "wayland-0");
+        let allowed = ("DIALTONE_PTT_WAYLAND_HOTKEY_FALLBACK", "yes");
+        assert_eq!(tried(&[]), both);
+        assert_eq!(tried(&[("XDG_SESSION_TYPE", "x11")]), both);
+        assert_eq!(tried(&[("WAYLAND_DISPLAY", "")]), both);
+        assert_eq!(tried(&[wayland]), [Backend::Portal]);
+        assert_eq!(tried(&[("XDG_SESSION_TYPE", "Wayland")]), [Backend::Portal]);
+        assert_eq!(tried(&[wayland, allowed]), both);
     }
 
     #[test]

@@ -86,7 +86,7 @@ impl Watch {
         &self.events
     }
 
-    /// The key, in the words of who watches it: a desktop may have given another one than it was asked for.
+    /// The key and who watches it, for people: a desktop may have given another key than it was asked for.
     #[must_use]
     pub fn key(&self) -> &str {
         &self.key
@@ -187,7 +187,7 @@ where
     match within(patience, ready.recv()).await {
         Some(Ok(Ok(key))) => Ok(Watch {
             backend,
-            key,
+            key: format!("{key} ({backend})"),
             events,
             _stop: stop,
             _open: None,

@@ -3,7 +3,9 @@
 use x11rb::connection::{Connection, RequestConnection};
 use x11rb::errors::{ConnectionError, ReplyError};
 use x11rb::protocol::ErrorKind;
-use x11rb::protocol::xkb::{self, BoolCtrl, ConnectionExt as _, PerClientFlag};
+use x11rb::protocol::xkb::{
+    self, BoolCtrl, ConnectionExt as _, EventType, MapPart, PerClientFlag, SelectEventsAux,
+};
 use x11rb::protocol::xproto::{ConnectionExt as _, GrabMode, ModMask, Window};
 use x11rb::rust_connection::RustConnection;
 
@@ -23,6 +25,7 @@ const ALTS: [u32; 4] = [0xffe9, 0xffea, 0xffe7, 0xffe8];
 const LOGOS: [u32; 2] = [0xffeb, 0xffec];
 
 /// Why a key is not grabbed.
+#[derive(Debug, PartialEq, Eq)]
 pub(super) enum GrabError {
     /// The connection ended.
     Lost(String),
@@ -33,7 +36,8 @@ pub(super) enum GrabError {
     Taken,
 }
 
-/// A key that is grabbed.
+/// What has to be grabbed for a key.
+#[derive(Debug, PartialEq, Eq)]
 pub(super) struct Grab {
     codes: Vec<u8>,
     roots: Vec<Window>,
@@ -41,8 +45,8 @@ pub(super) struct Grab {
 }
 
 impl Grab {
-    /// Grabs a key on all screens.
-    pub(super) fn take(server: &RustConnection, binding: Binding) -> Result<Self, GrabError> {
+    /// Looks for a key on the keyboard, to be grabbed on all screens.
+    pub(super) fn find(server: &RustConnection, binding: Binding) -> Result<Self, GrabError> {
         let keyboard = read(server)?;
         let codes = keyboard.codes(binding.keysym());
         if codes.is_empty() {
@@ -50,21 +54,26 @@ impl Grab {
         }
         let states = states(&keyboard, binding.held()).ok_or(GrabError::NoSuchKey)?;
         let roots = server.setup().roots.iter().map(|screen| screen.root);
-        let grab = Self {
+        let roots = roots.collect();
+        Ok(Self {
             codes,
-            roots: roots.collect(),
+            roots,
             states,
-        };
+        })
+    }
+
+    /// Grabs the key.
+    pub(super) fn take(&self, server: &RustConnection) -> Result<(), GrabError> {
         // All requests go out before the first answer is waited for.
         let mut sent = Vec::new();
-        for (root, code, state) in grab.all() {
+        for (root, code, state) in self.all() {
             let (state, mode) = (ModMask::from(state), GrabMode::ASYNC);
             sent.push(server.grab_key(false, root, state, code, mode, mode)?);
         }
         for request in sent {
             request.check()?;
         }
-        Ok(grab)
+        Ok(())
     }
 
     /// Gives the key back. What fails with that shows at the next request.
@@ -90,8 +99,8 @@ impl Grab {
     }
 }
 
-/// Has the server send a release only when a key is released.
-pub(super) fn make_repeat_detectable(server: &RustConnection) -> Result<(), GrabError> {
+/// Has the server send a release only when a key is released, and tell when the keyboard becomes another.
+pub(super) fn prepare(server: &RustConnection) -> Result<(), GrabError> {
     let known = server.extension_information(xkb::X11_EXTENSION_NAME)?;
     known.ok_or(GrabError::NoDetectableRepeat)?;
     let (major, minor) = XKB_VERSION;
@@ -104,10 +113,17 @@ pub(super) fn make_repeat_detectable(server: &RustConnection) -> Result<(), Grab
     let flags = server
         .xkb_per_client_flags(keyboard, wanted, wanted, none, none, none)?
         .reply()?;
-    match u32::from(flags.value) & u32::from(wanted) {
-        0 => Err(GrabError::NoDetectableRepeat),
-        _ => Ok(()),
+    if u32::from(flags.value) & u32::from(wanted) == 0 {
+        return Err(GrabError::NoDetectableRepeat);
     }
+    // Who speaks XKB is not told by the core protocol's event any more.
+    let events = EventType::NEW_KEYBOARD_NOTIFY | EventType::MAP_NOTIFY;
+    let parts = MapPart::KEY_SYMS | MapPart::MODIFIER_MAP;
+    let details = SelectEventsAux::new();
+    server
+        .xkb_select_events(keyboard, 0u8.into(), events, parts, parts, &details)?
+        .check()?;
+    Ok(())
 }
 
 fn read(server: &RustConnection) -> Result<Keyboard, GrabError> {

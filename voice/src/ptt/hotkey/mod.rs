@@ -13,13 +13,16 @@ use std::os::fd::AsFd;
 use async_io::Async;
 use x11rb::connection::Connection;
 use x11rb::protocol::Event;
-use x11rb::protocol::xproto::Mapping;
 use x11rb::rust_connection::RustConnection;
 
 use super::binding::Binding;
 use super::choice::{Backend, Environment};
 use super::watch::{Ended, Line, NotReady, Ready, Watch, start, told};
 use grab::{Grab, GrabError};
+
+/// The last display that can be meant: each has the port 6000 above its number, and a library that is used here adds
+/// the two without a look at the sum.
+const LAST_DISPLAY: u32 = u16::MAX as u32 - 6000;
 
 /// Why the X server does not let a key be watched.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -102,6 +105,9 @@ struct Hotkey {
 impl Hotkey {
     fn grab(binding: Binding, display: &str) -> Result<Self, HotkeyError> {
         let unreachable = |why: String| HotkeyError::Unreachable(told(&why));
+        if number(display).is_some_and(|number| number > LAST_DISPLAY) {
+            return Err(unreachable(format!("{display:?} is no display")));
+        }
         let (server, _) = RustConnection::connect(Some(display))
             .map_err(|error| unreachable(error.to_string()))?;
         let socket = server
@@ -110,15 +116,19 @@ impl Hotkey {
             .try_clone_to_owned()
             .and_then(Async::new)
             .map_err(|error| unreachable(error.to_string()))?;
-        grab::make_repeat_detectable(&server)
-            .and_then(|()| Grab::take(&server, binding))
-            .map(|grab| Self {
-                binding,
-                server,
-                socket,
-                grab,
-            })
-            .map_err(|error| named(binding, error))
+        let grabbed = || {
+            grab::prepare(&server)?;
+            let grab = Grab::find(&server, binding)?;
+            grab.take(&server)?;
+            Ok(grab)
+        };
+        let grab = grabbed().map_err(|error| named(binding, error))?;
+        Ok(Self {
+            binding,
+            server,
+            socket,
+            grab,
+        })
     }
 
     /// Tells what happens to the key until nobody watches it any more.
@@ -133,8 +143,8 @@ impl Hotkey {
                     Ok(Some(Event::KeyRelease(key))) if self.grab.holds(key.detail) => {
                         line.up().await;
                     }
-                    Ok(Some(Event::MappingNotify(what))) => {
-                        changed |= what.request != Mapping::POINTER;
+                    Ok(Some(Event::XkbMapNotify(_) | Event::XkbNewKeyboardNotify(_))) => {
+                        changed = true;
                     }
                     Ok(Some(_)) => {}
                     Ok(None) => break,
@@ -142,11 +152,8 @@ impl Hotkey {
                 }
             }
             if changed {
-                // The release may come under another number now, and would not be known for one.
-                line.up().await;
-                self.grab.release(&self.server);
-                match Grab::take(&self.server, self.binding) {
-                    Ok(grab) => self.grab = grab,
+                match self.grab_anew(line).await {
+                    Ok(()) => {}
                     Err(GrabError::Lost(_)) => return Ended::DisplayGone,
                     Err(error) => return Ended::KeyboardChanged(named(self.binding, error)),
                 }
@@ -158,6 +165,30 @@ impl Hotkey {
             }
         }
     }
+
+    /// Grabs the key where it is now. A keyboard often becomes another, as when a person types on a second one, without
+    /// any change to the key: that does not end a press.
+    async fn grab_anew(&mut self, line: &mut Line) -> Result<(), GrabError> {
+        let found = match Grab::find(&self.server, self.binding) {
+            Err(error @ GrabError::Lost(_)) => return Err(error),
+            found => found,
+        };
+        if found.as_ref() != Ok(&self.grab) {
+            // The release may come under another number now, and would not be known for one.
+            line.up().await;
+            self.grab.release(&self.server);
+            self.grab = found?;
+            self.grab.take(&self.server)?;
+        }
+        Ok(())
+    }
+}
+
+/// The number in the name of a display, `host:number.screen`.
+fn number(display: &str) -> Option<u32> {
+    let (_, number) = display.rsplit_once(':')?;
+    let digits = number.split('.').next()?;
+    digits.parse().ok()
 }
 
 fn named(binding: Binding, error: GrabError) -> HotkeyError {

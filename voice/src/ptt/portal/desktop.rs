@@ -70,20 +70,17 @@ impl Desktop {
         let owners = MessageStream::for_match_rule(rule, &bus, None)
             .await
             .map_err(failed)?;
-        bus.call_method(
-            Some(BUS),
-            BUS_PATH,
-            Some(BUS),
-            "StartServiceByName",
-            &(PORTAL, 0u32),
-        )
-        .await
-        .map_err(failed)?;
-        let owner: OwnedUniqueName = bus
-            .call_method(Some(BUS), BUS_PATH, Some(BUS), "GetNameOwner", &(PORTAL,))
-            .await
-            .and_then(|reply| reply.body().deserialize())
-            .map_err(failed)?;
+        // A bus says of a portal that it cannot start that it is unknown, even when it is there.
+        let owner = match owner(&bus).await {
+            Err(PortalError::Missing) => {
+                let which = (PORTAL, 0u32);
+                bus.call_method(Some(BUS), BUS_PATH, Some(BUS), "StartServiceByName", &which)
+                    .await
+                    .map_err(failed)?;
+                owner(&bus).await?
+            }
+            found => found?,
+        };
         let rule = MatchRule::builder()
             .msg_type(Type::Signal)
             .sender(&owner)
@@ -165,6 +162,14 @@ async fn connect(address: Option<&str>) -> zbus::Result<Connection> {
         None => connection::Builder::session()?,
     };
     builder.build().await
+}
+
+/// Who is the portal now.
+async fn owner(bus: &Connection) -> Result<OwnedUniqueName, PortalError> {
+    bus.call_method(Some(BUS), BUS_PATH, Some(BUS), "GetNameOwner", &(PORTAL,))
+        .await
+        .and_then(|reply| reply.body().deserialize())
+        .map_err(failed)
 }
 
 /// What a failed call means.
