@@ -344,7 +344,12 @@ impl Hub {
             active,
         };
         let [greeted, others] = self.versions(self.rooms.conns(channel_id), left);
-        Some([greeted, others, (self.who_may_know(channel_id), presence)])
+        // Who is still there by another device has not gone.
+        let told = match self.users_of(channel_id).contains(&sender) {
+            true => Vec::new(),
+            false => self.who_may_know(channel_id),
+        };
+        Some([greeted, others, (told, presence)])
     }
 
     fn who_may_know(&self, channel: ChannelId) -> Vec<ConnId> {

@@ -164,6 +164,21 @@ fn entering_again_repeats_the_roster_and_another_room_ends_the_first() {
 
 // spec 11.3
 #[test]
+fn who_leaves_by_one_of_two_devices_is_still_there() {
+    let mut two = Two::new();
+    two.both_in();
+    let other = two.world.connect(&two.bob.token.clone());
+    let channel = two.channel.clone();
+    two.world.frame(other, join(&channel));
+    two.forget();
+    two.world.frame(other, leave(&channel));
+    assert_eq!(two.world.types(two.a), ["voice_leave"]);
+    two.world.frame(two.b, leave(&channel));
+    assert_eq!(two.world.types(two.a), ["voice_leave", "voice.presence"]);
+}
+
+// spec 11.3
+#[test]
 fn a_room_ends_with_the_connection() {
     let mut two = Two::new();
     two.both_in();
