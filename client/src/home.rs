@@ -23,6 +23,7 @@ pub use error::HomeError;
 #[derive(Clone, Debug)]
 pub struct Home {
     root: PathBuf,
+    logs: PathBuf,
 }
 
 impl Home {
@@ -32,21 +33,30 @@ impl Home {
     ///
     /// When no place is known or the folder cannot be made.
     pub fn open(folder: Option<PathBuf>) -> Result<Self, HomeError> {
-        let root = match folder {
-            Some(folder) => folder,
-            None => etcetera::choose_base_strategy()
-                .map_err(|_| HomeError::NoPlace)?
-                .data_dir()
-                .join("dialtone"),
+        let (root, logs) = match folder {
+            Some(folder) => (folder.clone(), folder),
+            None => {
+                let places = etcetera::choose_base_strategy().map_err(|_| HomeError::NoPlace)?;
+                let data = places.data_dir().join("dialtone");
+                let state = places.state_dir().map(|it| it.join("dialtone"));
+                (data.clone(), state.unwrap_or(data))
+            }
         };
         private::create_dir(&root).map_err(|error| HomeError::io(&root, &error))?;
-        Ok(Self { root })
+        Ok(Self { root, logs })
     }
 
     /// The folder itself.
     #[must_use]
     pub fn path(&self) -> &Path {
         &self.root
+    }
+
+    /// Where programs write what they say of themselves: in the home if one was named, or else where the system keeps
+    /// such things (`XDG_STATE_HOME`). It need not be there yet.
+    #[must_use]
+    pub fn logs(&self) -> &Path {
+        &self.logs
     }
 
     /// The accounts in this home, in the order of their names.

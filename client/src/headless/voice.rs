@@ -110,8 +110,8 @@ async fn call<R: Runtime>(
     }
     let daemon = match options.auto {
         true => {
-            let (server, home) = (account.server(), context.home.path());
-            let found = Daemon::find(options, &context.shared, server, &socket, home);
+            let (server, logs) = (account.server(), context.home.logs());
+            let found = Daemon::find(options, &context.shared, server, &socket, logs);
             Some(found.map_err(|error| failed(&error))?.with(more))
         }
         false => None,

@@ -83,7 +83,7 @@ pub struct Daemon {
 }
 
 impl Daemon {
-    /// The daemon of an account on a server.
+    /// The daemon of an account on a server. `logs`: where it writes what it says of itself, if that is wanted.
     ///
     /// # Errors
     ///
@@ -93,7 +93,7 @@ impl Daemon {
         shared: &Shared,
         server: &str,
         socket: &Path,
-        home: &Path,
+        logs: &Path,
     ) -> Result<Self, DaemonError> {
         let named = || {
             let names = ["DIALTONE_VOICE_DAEMON", "DIALTONE_VOICED"];
@@ -102,7 +102,7 @@ impl Daemon {
         };
         let program = options.daemon.clone().or_else(named).or_else(search);
         let program = program.ok_or(DaemonError::NotFound)?;
-        let debug = options.debug.then(|| home.join("voiced.log"));
+        let debug = options.debug.then(|| logs.join("voiced.log"));
         Ok(Self {
             program,
             arguments: arguments(options, shared, server, socket),

@@ -18,7 +18,8 @@ pub struct VoiceOptions {
     /// The daemon's socket (default: one for each account)
     #[arg(long = "voice-ipc", global = true, value_name = "PATH")]
     pub ipc: Option<PathBuf>,
-    /// Write what the daemon says of itself to a file in the home
+    /// Write what the daemon says of itself to voiced.log in the home that was named, or else in the folder for such
+    /// things ($XDG_STATE_HOME/dialtone)
     #[arg(long = "voice-debug", global = true)]
     pub debug: bool,
     /// Write what the daemon says of itself to this file

@@ -191,7 +191,7 @@ impl<R: Runtime> Line<R> {
         };
         let daemon = match options.auto {
             true => Some(
-                Daemon::find(options, shared, place.server(), &socket, home.path())
+                Daemon::find(options, shared, place.server(), &socket, home.logs())
                     .map_err(|error| error.to_string())?,
             ),
             false => None,
