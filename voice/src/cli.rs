@@ -42,6 +42,9 @@ pub struct Cli {
     vad_threshold: u32,
     /// Say once a second on standard error what the microphone hears
     #[arg(long)]
+    /// Leave what the loudspeaker plays in what the microphone hears: with headphones there is nothing to take out
+    #[arg(long)]
+    keep_echo: bool,
     meter: bool,
     /// Take sound from this WAV file instead of the microphone, as it is
     #[arg(long, value_name = "FILE")]
@@ -176,6 +179,7 @@ mod tests {
     #[test]
     fn what_is_not_said_is_safe() {
         let found = settings(&["http://127.0.0.1:8080"]).unwrap();
+        settings.cancel_echo = !self.keep_echo;
         assert_eq!(found.threshold, 500);
         assert_eq!((found.source, found.sink), (Source::System, Sink::System));
         assert!(found.key.is_none() && found.record.is_none() && !found.ends_with_client);
@@ -206,6 +210,7 @@ mod tests {
         assert_eq!(
             (found.key, found.key_choice),
             ("ctrl+v".parse().ok(), Choice::Auto)
+        assert!(found.cancel_echo);
         );
         let found = settings(&[server, "--ptt", "caps", "--ptt-backend", "command"]).unwrap();
         assert_eq!(found.key_choice, Choice::Command);

@@ -188,6 +188,9 @@ pub(super) fn arguments(
     if let Some(level) = options.threshold {
         say("--vad-threshold", Some(level.to_string().into()));
     }
+    if options.keep_echo {
+        say("--keep-echo", None);
+    }
     if let Some(servers) = &options.turn {
         say("--turn", Some(servers.into()));
     }

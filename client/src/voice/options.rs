@@ -39,6 +39,9 @@ pub struct VoiceOptions {
     /// From which level on sound counts as speech, 1 to 32767
     #[arg(long = "voice-vad", global = true, value_name = "LEVEL", value_parser = clap::value_parser!(u32).range(1..=32767))]
     pub threshold: Option<u32>,
+    /// Leave what the loudspeaker plays in what the microphone hears: with headphones there is nothing to take out
+    #[arg(long = "voice-keep-echo", global = true)]
+    pub keep_echo: bool,
     /// TURN servers in place of those that the server names: HOST:PORT, several with commas
     #[arg(long = "voice-turn", global = true, value_name = "SERVERS")]
     pub turn: Option<String>,
@@ -76,6 +79,7 @@ impl Default for VoiceOptions {
             ptt: None,
             ptt_backend: None,
             threshold: None,
+            keep_echo: false,
             turn: None,
             turn_user: None,
             turn_pass: None,

@@ -46,6 +46,7 @@ fn the_daemon_is_told_what_the_user_said_and_no_secret() {
         "ann",
         "--voice-turn-pass",
         "secret",
+        "--voice-keep-echo",
         "--voice-relay-only",
         "--voice-meter",
     ]);
@@ -56,6 +57,7 @@ fn the_daemon_is_told_what_the_user_said_and_no_secret() {
         "--vad-threshold 800",
         "--turn turn.example",
         "--turn-user ann",
+        "--keep-echo",
         "--relay-only",
         "--meter",
     ] {

@@ -1,7 +1,7 @@
 //! Sound as pure functions of samples and time: what is heard is made ready to be sent, and what comes to be heard.
 //!
 //! ```text
-//!   microphone -> resample -> suppress noise -> gain -> gate -> Opus -> network        (send)
+//!   microphone -> resample -> cancel echo -> suppress noise -> gain -> gate -> Opus -> network        (send)
 //!   network -> jitter buffer -> Opus with FEC and PLC -> volume \
 //!   network -> jitter buffer -> Opus with FEC and PLC -> volume  > mix -> limiter -> loudspeaker   (receive, mix)
 //! ```
@@ -9,6 +9,7 @@
 //! Everything between the devices is mono at 48 kHz, in samples from -1 to 1.
 
 mod codec;
+mod echo;
 mod gain;
 mod gate;
 mod jitter;
@@ -22,6 +23,7 @@ pub(crate) mod testing;
 
 pub use codec::{CodecError, Decoder, Encoder};
 pub use gain::AutoGain;
+pub use echo::EchoCanceller;
 pub use gate::{Decision, Gate, Opening};
 pub use jitter::{JitterBuffer, Next};
 pub use limiter::Limiter;

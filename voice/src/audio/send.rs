@@ -5,9 +5,10 @@ use core::fmt;
 use nnnoiseless::DenoiseState;
 
 use super::codec::{CodecError, Encoder};
+use super::echo::EchoCanceller;
 use super::gain::AutoGain;
 use super::gate::{Decision, Gate};
-use super::{FRAME, level};
+use super::{FRAME, PIECE, level};
 
 /// Of samples of 16 bits, which the noise suppressor was trained on.
 const FULL_SCALE: f32 = 32_768.0;
@@ -16,6 +17,8 @@ const FULL_SCALE: f32 = 32_768.0;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct SendSettings {
+    /// What the loudspeaker plays is taken out.
+    pub cancel_echo: bool,
     /// Noise is suppressed.
     pub suppress: bool,
     /// Speech is brought to one level.
@@ -25,6 +28,7 @@ pub struct SendSettings {
 impl Default for SendSettings {
     fn default() -> Self {
         Self {
+            cancel_echo: true,
             suppress: true,
             gain: true,
         }
@@ -36,6 +40,7 @@ impl SendSettings {
     #[must_use]
     pub const fn as_it_is() -> Self {
         Self {
+            cancel_echo: false,
             suppress: false,
             gain: false,
         }
@@ -71,6 +76,7 @@ pub struct SendChain {
     settings: SendSettings,
     /// What decides when sound is sent.
     pub gate: Gate,
+    echo: Option<EchoCanceller>,
     suppressor: Box<DenoiseState<'static>>,
     gain: AutoGain,
     encoder: Encoder,
@@ -92,6 +98,7 @@ impl SendChain {
         Ok(Self {
             settings,
             gate,
+            echo: settings.cancel_echo.then(EchoCanceller::new),
             suppressor: DenoiseState::new(),
             gain: AutoGain::default(),
             encoder: Encoder::new()?,
@@ -105,6 +112,19 @@ impl SendChain {
     /// How much of what is sent gets lost, in percent.
     pub fn expect_loss(&mut self, percent: u8) {
         self.encoder.expect_loss(percent);
+    }
+
+    /// Whether it wants to know what is played.
+    #[must_use]
+    pub const fn cancels_echo(&self) -> bool {
+        self.echo.is_some()
+    }
+
+    /// This was played: it may be heard in what comes next.
+    pub fn played(&mut self, piece: &[f32; PIECE]) {
+        if let Some(echo) = &mut self.echo {
+            echo.played(piece);
+        }
     }
 
     /// Takes in sound at 48 kHz, and says what became of each 20 ms of it.
@@ -126,6 +146,9 @@ impl SendChain {
     }
 
     fn frame(&mut self, mut frame: Vec<f32>) -> (Sent, Vec<f32>) {
+        if let Some(echo) = &mut self.echo {
+            echo.cancel(&mut frame);
+        }
         if self.settings.suppress {
             self.suppress(&mut frame);
         }
@@ -250,6 +273,7 @@ mod tests {
             .map(|_| (noise.share() as f32 - 0.5) * 0.06)
             .collect();
         let clean = SendSettings {
+            cancel_echo: false,
             suppress: true,
             gain: false,
         };

@@ -20,6 +20,9 @@ use crate::media::Packet;
 /// One's own voice that waits to be heard in a test, in samples: half a second.
 const MAX_ECHO: usize = 24_000;
 
+/// Pieces that were played and wait for the microphone, so that it knows them when it hears them: half a second.
+const MAX_PLAYED: usize = 50;
+
 /// Shared between the loop and the loudspeaker.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Hearing(Arc<Mutex<State>>);
@@ -33,6 +36,8 @@ struct State {
     recorder: Option<Recorder>,
     /// One's own voice, while the microphone is tried out.
     echo: VecDeque<f32>,
+    /// What was played, since the microphone asked last.
+    played: VecDeque<[f32; PIECE]>,
 }
 
 #[derive(Debug)]
@@ -83,7 +88,9 @@ impl Hearing {
     }
 
     pub(super) fn clear(&self) {
-        self.lock().connections.clear();
+        let mut state = self.lock();
+        state.connections.clear();
+        state.played.clear();
     }
 
     pub(super) fn deafen(&self, deafened: bool) {
@@ -105,6 +112,11 @@ impl Hearing {
         state.echo.extend(samples);
         let many = state.echo.len().saturating_sub(MAX_ECHO);
         state.echo.drain(..many);
+    }
+
+    /// What was played since this was asked last.
+    pub(super) fn played(&self) -> VecDeque<[f32; PIECE]> {
+        core::mem::take(&mut self.lock().played)
     }
 
     /// The users who speak now.
@@ -133,6 +145,7 @@ impl Hearing {
             deafened,
             recorder,
             echo,
+            played,
         } = &mut *state;
         for connection in connections.values_mut() {
             let heard = connection.receiver.pull(now);
@@ -158,5 +171,9 @@ impl Hearing {
             mixer.add(&own, NORMAL_VOLUME);
         }
         *piece = mixer.take();
+        if played.len() >= MAX_PLAYED {
+            played.pop_front();
+        }
+        played.push_back(*piece);
     }
 }

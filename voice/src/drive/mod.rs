@@ -84,6 +84,8 @@ pub struct Settings {
     pub record: Option<PathBuf>,
     /// From which level on sound counts as speech.
     pub threshold: u32,
+    /// Take what the loudspeaker plays out of what the microphone hears.
+    pub cancel_echo: bool,
     /// The key to talk, if one is wanted.
     pub key: Option<Binding>,
     /// Who watches that key.
@@ -111,6 +113,7 @@ impl Settings {
             sink: Sink::System,
             record: None,
             threshold: DEFAULT_THRESHOLD,
+            cancel_echo: true,
             key: None,
             key_choice: Choice::Auto,
             relays: Vec::new(),
@@ -250,12 +253,13 @@ impl<R: Runtime> Daemon<R> {
             (Some(_), false) => Opening::Key,
             (None, false) => Opening::Voice,
         };
-        let stages = match from_file {
+        let mut stages = match from_file {
             true => SendSettings::as_it_is(),
             false => SendSettings::default(),
         };
         let gate = Gate::new(opening, settings.threshold);
         let speaking = Speaking::new(stages, gate).map_err(DaemonError::Codec)?;
+        stages.cancel_echo &= settings.cancel_echo;
         let hearing = Hearing::default();
         if let Some(folder) = &settings.record {
             let recorder = Recorder::new(folder);

@@ -60,6 +60,11 @@ impl Speaking {
         let shared = self.clone();
         Box::new(move |samples| {
             let mut state = shared.lock();
+            if state.chain.cancels_echo() {
+                for piece in hearing.played() {
+                    state.chain.played(&piece);
+                }
+            }
             let testing = state.testing;
             state.chain.push(samples, |mut one, frame| {
                 if testing {
