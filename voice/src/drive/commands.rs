@@ -328,16 +328,13 @@ impl<R: Runtime> Daemon<R> {
                 continue;
             };
             let counts = stats.counts;
-            let all = counts.played + counts.missing;
-            #[expect(
-                clippy::cast_precision_loss,
-                clippy::cast_possible_truncation,
-                reason = "figures for people"
-            )]
+            let recent = self.losses.entry(peer).or_default();
+            let loss = recent.look(counts.played, counts.missing);
+            #[expect(clippy::cast_possible_truncation, reason = "figures for people")]
             let quality = ipc::Quality {
                 user,
                 device,
-                loss: counts.missing as f32 * 100.0 / all.max(1) as f32,
+                loss,
                 jitter: stats.jitter as f32,
                 buffer: stats.delay as f32,
                 round_trip: health.round_trip.map(|it| it.as_secs_f32() * 1000.0),

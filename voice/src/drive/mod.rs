@@ -26,14 +26,14 @@ use dialtone_client::server_url::ServerUrl;
 use dialtone_protocol::ids::UserId;
 use dialtone_protocol::runtime::Runtime;
 use dialtone_protocol::voice::ipc;
-use dialtone_protocol::voice::room::{Input, Room};
+use dialtone_protocol::voice::room::{Input, PeerId, Room};
 use dialtone_protocol::wire::event::IceServer;
 use dialtone_protocol::wire::sensitive::Sensitive;
 use dialtone_protocol::{Instant, Machine};
 use futures_util::FutureExt;
 use futures_util::future::{Either, select};
 
-use crate::audio::{CodecError, Gate, Opening, SendSettings, Sent};
+use crate::audio::{CodecError, Gate, Opening, RecentLoss, SendSettings, Sent};
 use crate::device::{Happened, Names, Open, Recorder, Sink, Source};
 use crate::ipc::{BindError, ClientId, Clients, Heard, Socket};
 use crate::media::{Clock, Mesh, RelayServer, SocketId};
@@ -214,6 +214,8 @@ struct Daemon<R: Runtime> {
     user: Option<UserId>,
     /// Who was said to speak.
     spoke: BTreeMap<UserId, ()>,
+    /// How much of each connection's sound gets lost.
+    losses: BTreeMap<PeerId, RecentLoss>,
     /// Whether this device is sending, and how loud it was since that was said.
     sending: bool,
     loudest: u32,
@@ -296,6 +298,7 @@ impl<R: Runtime> Daemon<R> {
             links: 0,
             user: None,
             spoke: BTreeMap::new(),
+            losses: BTreeMap::new(),
             sending: false,
             loudest: 0,
             meters: false,

@@ -45,6 +45,7 @@ impl<R: Runtime> Daemon<R> {
                 if command == Command::Close {
                     self.hearing.close(peer);
                 }
+                    self.losses.remove(&peer);
                 self.mesh.command(peer, command, now);
             }
             Output::Transmit(transmit) => self.transmit(transmit),
