@@ -2,9 +2,11 @@
 
 use std::env;
 use std::fs;
+use std::io;
 use std::path::PathBuf;
 
-use clap::Parser;
+use clap::{CommandFactory, Parser};
+use clap_complete::Shell;
 use dialtone_client::cli::RuntimeName;
 use dialtone_client::link::Trust;
 use dialtone_client::server_url::ServerUrl;
@@ -23,8 +25,8 @@ use crate::ptt::{Binding, Choice};
 #[command(name = "dialtone-voiced", version, max_term_width = 100, after_help = AFTER)]
 pub struct Cli {
     /// The server's URL
-    #[arg(long, value_name = "URL")]
-    server: ServerUrl,
+    #[arg(long, value_name = "URL", required_unless_present_any = ["completions", "man"])]
+    server: Option<ServerUrl>,
     /// A file with the token for the server, for the owner alone (default: DIALTONE_TOKEN, or the client is asked)
     #[arg(long, value_name = "FILE")]
     token_file: Option<PathBuf>,
@@ -40,11 +42,11 @@ pub struct Cli {
     /// From which level on sound counts as speech: the mean of the absolute samples of 16 bits
     #[arg(long, value_name = "LEVEL", default_value_t = DEFAULT_THRESHOLD, value_parser = clap::value_parser!(u32).range(1..=32767))]
     vad_threshold: u32,
-    /// Say once a second on standard error what the microphone hears
-    #[arg(long)]
     /// Leave what the loudspeaker plays in what the microphone hears: with headphones there is nothing to take out
     #[arg(long)]
     keep_echo: bool,
+    /// Say once a second on standard error what the microphone hears
+    #[arg(long)]
     meter: bool,
     /// Take sound from this WAV file instead of the microphone, as it is
     #[arg(long, value_name = "FILE")]
@@ -82,6 +84,12 @@ pub struct Cli {
     /// Agree to talk to this server without TLS
     #[arg(long)]
     insecure_http: bool,
+    /// Print the completions of a shell, and end
+    #[arg(long, value_name = "SHELL", exclusive = true)]
+    completions: Option<Shell>,
+    /// Print the manual page, and end
+    #[arg(long, exclusive = true)]
+    man: bool,
     /// What drives the program: smol or tokio
     #[arg(long, value_enum, hide_possible_values = true, default_value_t = RuntimeName::Smol, env = "DIALTONE_RUNTIME")]
     pub runtime: RuntimeName,
@@ -93,16 +101,36 @@ The token never stands on the command line, where others can read it.
 Exit codes: 0 ended when asked to, 1 could not begin, 2 usage.";
 
 impl Cli {
+    /// Prints what was asked for instead of running: completions or the manual page. Answers whether anything was.
+    ///
+    /// # Errors
+    ///
+    /// When it cannot be written.
+    pub fn print(&self, to: &mut impl io::Write) -> io::Result<bool> {
+        let mut text = Vec::new();
+        let mut command = Self::command();
+        match self.completions {
+            Some(shell) => {
+                clap_complete::generate(shell, &mut command, "dialtone-voiced", &mut text);
+            }
+            None if self.man => clap_mangen::Man::new(command).render(&mut text)?,
+            None => return Ok(false),
+        }
+        to.write_all(&text)?;
+        Ok(true)
+    }
+
     /// What the command line asks for.
     ///
     /// # Errors
     ///
     /// A text that says what is wrong, and what to do.
     pub fn settings(self) -> Result<Settings, String> {
-        if !self.server.is_tls() && !self.server.is_loopback() && !self.insecure_http {
+        let server = self.server.ok_or("say by --server which server it is")?;
+        if !server.is_tls() && !server.is_loopback() && !self.insecure_http {
             return Err(format!(
                 "{} does not use TLS: agree to that by --insecure-http",
-                self.server.origin()
+                server.origin()
             ));
         }
         let socket = match self.ipc {
@@ -119,7 +147,7 @@ impl Cli {
             }
             None => env::var("DIALTONE_TOKEN").ok().map(Sensitive::new),
         };
-        let mut settings = Settings::new(self.server, socket);
+        let mut settings = Settings::new(server, socket);
         settings.trust = self.ca.map_or(Trust::System, Trust::File);
         settings.token = token;
         if self.silent {
@@ -151,6 +179,7 @@ impl Cli {
         }
         settings.relay_only = self.relay_only;
         settings.threshold = self.vad_threshold;
+        settings.cancel_echo = !self.keep_echo;
         settings.meter = self.meter;
         settings.ends_with_client = self.ends_with_client;
         Ok(settings)
@@ -179,10 +208,29 @@ mod tests {
     #[test]
     fn what_is_not_said_is_safe() {
         let found = settings(&["http://127.0.0.1:8080"]).unwrap();
-        settings.cancel_echo = !self.keep_echo;
         assert_eq!(found.threshold, 500);
         assert_eq!((found.source, found.sink), (Source::System, Sink::System));
+        assert!(found.cancel_echo);
         assert!(found.key.is_none() && found.record.is_none() && !found.ends_with_client);
+    }
+
+    #[test]
+    fn a_manual_page_and_completions_need_no_server() {
+        let print = |line: &[&str]| {
+            let mut text = Vec::new();
+            let cli = Cli::try_parse_from(core::iter::once(&"dialtone-voiced").chain(line));
+            let printed = cli.unwrap().print(&mut text).unwrap();
+            (printed, String::from_utf8(text).unwrap())
+        };
+        let (printed, page) = print(&["--man"]);
+        assert!(printed && page.contains(".TH dialtone-voiced") && page.contains("ptt\\-backend"));
+        for shell in ["bash", "zsh", "fish"] {
+            let (printed, script) = print(&["--completions", shell]);
+            assert!(printed && script.contains("ptt-backend"), "{shell}");
+        }
+        let (printed, nothing) = print(&["--server", "http://127.0.0.1"]);
+        assert!(!printed && nothing.is_empty());
+        assert!(Cli::try_parse_from(["dialtone-voiced"]).is_err());
     }
 
     #[test]
@@ -210,7 +258,6 @@ mod tests {
         assert_eq!(
             (found.key, found.key_choice),
             ("ctrl+v".parse().ok(), Choice::Auto)
-        assert!(found.cancel_echo);
         );
         let found = settings(&[server, "--ptt", "caps", "--ptt-backend", "command"]).unwrap();
         assert_eq!(found.key_choice, Choice::Command);

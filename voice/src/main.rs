@@ -18,6 +18,11 @@ const THREADS: NonZero<usize> = NonZero::new(2).unwrap();
 
 fn main() -> ExitCode {
     let cli = Cli::parse();
+    match cli.print(&mut io::stdout().lock()) {
+        Ok(false) => {}
+        // Whoever stopped reading has what was wanted.
+        Ok(true) | Err(_) => return ExitCode::SUCCESS,
+    }
     let runtime = cli.runtime;
     let outcome = cli.settings().and_then(|settings| {
         let outcome = match runtime {
