@@ -224,5 +224,6 @@ fn text(error: cpal::Error) -> String {
 }
 
 fn text_of(error: &cpal::Error) -> String {
-    error.to_string()
+    // More is said after it.
+    error.to_string().trim_end_matches('.').to_owned()
 }
