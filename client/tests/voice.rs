@@ -11,6 +11,8 @@
 
 #[allow(dead_code, reason = "other tests use the rest")]
 mod common;
+#[path = "voice/log.rs"]
+mod log;
 #[path = "voice/sound.rs"]
 mod sound;
 
@@ -18,9 +20,11 @@ use std::fs;
 use std::path::PathBuf;
 use std::process::Command;
 use std::thread;
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use common::{PATIENCE, Person, Running, daemon_binary, founded, invited, signal};
+use dialtone_protocol::sigchain::Payload;
+use log::Authority;
 use sound::{Wav, find, likeness, read, read_any, speech, write};
 
 /// Somebody who takes part in the room of `#general`.
@@ -216,6 +220,89 @@ fn kill_daemon_of(person: &Person) {
 
 fn log_of(person: &Person) -> String {
     fs::read_to_string(person.home().join("voiced.log")).unwrap()
+}
+
+/// When the daemon of a person said something last, in seconds.
+fn said(person: &Person, what: &str) -> Option<f64> {
+    let log = log_of(person);
+    let line = log.lines().rfind(|it| it.contains(what))?;
+    line.split(' ').next()?.parse().ok()
+}
+
+fn now() -> f64 {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap();
+    now.as_secs_f64()
+}
+
+// spec 11.36, 11.44
+#[test]
+fn whom_the_log_puts_out_is_not_heard_any_more_and_the_others_are() {
+    let (_server, alice) = founded("smol");
+    let bob = invited("bob", "smol", &alice);
+    let mut authority = Authority::of(&alice);
+    let [out] = authority.others()[..] else {
+        panic!("bob is the only other one");
+    };
+    drop(authority);
+    let (carol, dave) = (
+        invited("carol", "smol", &alice),
+        invited("dave", "smol", &alice),
+    );
+    let carol_hears = Voice::start(&carol, &[]);
+    carol_hears.running.until_err("in the room");
+    let (path, words) = words(&bob, 15);
+    let speak = ["--input", path.to_str().unwrap()];
+    let bob_speaks = Voice::start(&bob, &speak);
+    carol_hears.running.until_err("bob speaks");
+    let dave_speaks = Voice::start(&dave, &speak);
+    carol_hears.running.until_err("dave speaks");
+
+    authority = Authority::of(&alice);
+    let before = now();
+    authority.append(Payload::RemoveUser { user: out });
+    bob_speaks.running.until_err("member");
+    let give_up = Instant::now() + PATIENCE;
+    let closed = loop {
+        match said(&carol, "is closed").filter(|at| *at > before) {
+            Some(at) => break at,
+            None => assert!(Instant::now() < give_up, "{}", log_of(&carol)),
+        }
+        thread::sleep(Duration::from_millis(20));
+    };
+    let took = (closed - before) * 1000.0;
+    eprintln!("from the entry until nothing is heard: {took:.0} ms");
+    // Ten times what is promised.
+    assert!(took < 2000.0, "{took}");
+    assert!(said(&dave, "is closed").is_some());
+
+    dave_speaks.running.until_err("the file is at its end");
+    let files = carol_hears.until_heard(2);
+    carol_hears.running.signal("INT");
+    assert_eq!(carol_hears.running.wait().code(), 0);
+    let heard_of = |who: bool| {
+        let is_it = |it: &&PathBuf| it.to_str().unwrap().contains(&out.to_string()) == who;
+        read(files.iter().find(is_it).unwrap())
+    };
+    let (of_bob, of_dave) = (heard_of(true), heard_of(false));
+    let late = &words[48_000 * 12..48_000 * 14];
+    assert!(heard(late, &of_dave) > 0.8, "{}", heard(late, &of_dave));
+    let last = closed - said(&bob, "the microphone is open").unwrap();
+    assert!((of_bob.len() as f64) < (last + 2.0) * 48_000.0);
+    assert!(of_bob.len() + 48_000 < of_dave.len());
+    dave_speaks.running.signal("INT");
+    dave_speaks.running.wait();
+}
+
+#[test]
+fn a_deleted_channel_ends_its_room_in_words() {
+    let (_server, alice) = founded("smol");
+    let bob = invited("bob", "smol", &alice);
+    let bob_is_there = Voice::start(&bob, &[]);
+    bob_is_there.running.until_err("in the room");
+    alice.run(["channels", "delete", "#general"]).lines();
+    let ended = bob_is_there.running.wait();
+    assert_ne!(ended.code(), 0, "{ended:#?}");
+    assert!(ended.err.contains("channel"), "{ended:#?}");
 }
 
 #[test]

@@ -192,6 +192,11 @@ impl Person {
         self.folder.path()
     }
 
+    /// The password of its accounts, at the server and of the keystore.
+    pub fn password(&self) -> String {
+        format!("the password of {}", self.name)
+    }
+
     pub fn join(&self, link: &str) -> Ended {
         self.run(["join", link, "--username", self.name])
     }
@@ -225,10 +230,7 @@ impl Person {
             .arg("--home")
             .arg(self.home())
             .env_clear()
-            .env(
-                "DIALTONE_PASSWORD",
-                format!("the password of {}", self.name),
-            );
+            .env("DIALTONE_PASSWORD", self.password());
         command
     }
 }

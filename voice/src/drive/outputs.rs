@@ -43,6 +43,7 @@ impl<R: Runtime> Daemon<R> {
             Output::Event(event) => self.room_event(event).await,
             Output::Media { peer, command } => {
                 if command == Command::Close {
+                    log::note(format_args!("connection {} is closed", peer.0));
                     self.hearing.close(peer);
                 }
                     self.losses.remove(&peer);
