@@ -30,6 +30,8 @@ impl<R: Runtime> Daemon<R> {
                 self.clients.remove(id);
                 if self.answers == Some(id) {
                     self.answers = None;
+                    // It may have held the key, and nobody would let go of it now.
+                    self.hold(false);
                 }
             }
         }
@@ -118,11 +120,25 @@ impl<R: Runtime> Daemon<R> {
             );
             return;
         }
-        self.speaking.gate(|gate| match action {
-            Press::Down => gate.press(true),
-            Press::Toggle => gate.press(!gate.is_held()),
-            _ => gate.press(false),
+        let held = match action {
+            Press::Down => true,
+            Press::Toggle => !self.speaking.gate(|gate| gate.is_held()),
+            _ => false,
+        };
+        self.hold(held);
+    }
+
+    /// The key to talk is held, or not any more.
+    pub(super) fn hold(&self, held: bool) {
+        let was_held = self.speaking.gate(|gate| {
+            let was_held = gate.is_held();
+            gate.press(held);
+            was_held
         });
+        if held != was_held {
+            let what = if held { "held" } else { "let go of" };
+            log::note(format_args!("the key to talk is {what}"));
+        }
     }
 
     fn test(&mut self, id: ClientId, on: bool) {

@@ -259,9 +259,9 @@ impl<R: Runtime> Daemon<R> {
             true => SendSettings::as_it_is(),
             false => SendSettings::default(),
         };
+        stages.cancel_echo &= settings.cancel_echo;
         let gate = Gate::new(opening, settings.threshold);
         let speaking = Speaking::new(stages, gate).map_err(DaemonError::Codec)?;
-        stages.cancel_echo &= settings.cancel_echo;
         let hearing = Hearing::default();
         if let Some(folder) = &settings.record {
             let recorder = Recorder::new(folder);
@@ -457,9 +457,9 @@ impl<R: Runtime> Daemon<R> {
 
     fn key(&mut self, key: Key) {
         match key {
-            Key::Held(held) => self.speaking.gate(|gate| gate.press(held)),
+            Key::Held(held) => self.hold(held),
             Key::Gate(gate) => {
-                self.speaking.gate(|gate| gate.press(false));
+                self.hold(false);
                 self.key = gate;
                 self.say_state();
             }

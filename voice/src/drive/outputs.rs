@@ -45,8 +45,8 @@ impl<R: Runtime> Daemon<R> {
                 if command == Command::Close {
                     log::note(format_args!("connection {} is closed", peer.0));
                     self.hearing.close(peer);
-                }
                     self.losses.remove(&peer);
+                }
                 self.mesh.command(peer, command, now);
             }
             Output::Transmit(transmit) => self.transmit(transmit),
