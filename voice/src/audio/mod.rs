@@ -26,7 +26,7 @@ pub use codec::{CodecError, Decoder, Encoder};
 pub use echo::EchoCanceller;
 pub use gain::AutoGain;
 pub use gate::{Decision, Gate, Opening};
-pub use jitter::{JitterBuffer, Next};
+pub use jitter::{Counts, Fit, JitterBuffer, Next};
 pub use limiter::Limiter;
 pub use loss::RecentLoss;
 pub use mix::{MAX_VOLUME, Mixer, NORMAL_VOLUME};

@@ -1,5 +1,7 @@
 //! What comes from one device, made ready to be heard.
 
+mod stretch;
+
 use core::time::Duration;
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -7,8 +9,9 @@ use std::sync::Arc;
 use dialtone_protocol::Instant;
 
 use super::codec::{CodecError, Decoder};
-use super::jitter::{Counts, JitterBuffer, Next};
+use super::jitter::{Counts, Fit, JitterBuffer, MAX_MADE_UP, Next};
 use super::{FRAME, PIECE};
+use stretch::{Care, shorten, stretch};
 
 /// How long somebody still counts as speaking after the last sound: the original's figure.
 const SPEAKING: Duration = Duration::from_millis(600);
@@ -16,8 +19,11 @@ const SPEAKING: Duration = Duration::from_millis(600);
 /// A packet of so many bytes holds no speech: what Opus sends now and then to say that nothing is said.
 const SILENT_PACKET: usize = 10;
 
-/// Over how many samples sound fades where it begins or ends in the middle, and where a part is left out: 2.5 ms.
+/// Over how many samples sound fades where it begins or ends in the middle: 2.5 ms.
 const FADE: usize = 120;
+
+/// After so many samples what is made up begins to fade: 60 ms, after which it is a drone and no word.
+const FADES_AFTER: usize = 2880;
 
 /// The sound of one device.
 #[derive(Debug)]
@@ -29,6 +35,8 @@ pub struct Receiver {
     /// How long the last frame was.
     frame: usize,
     silent: bool,
+    /// Samples that were made up in a row.
+    concealed: usize,
     spoke: Option<Instant>,
     invalid: u64,
 }
@@ -60,6 +68,7 @@ impl Receiver {
             ready: VecDeque::new(),
             frame: FRAME,
             silent: true,
+            concealed: 0,
             spoke: None,
             invalid: 0,
         })
@@ -103,14 +112,14 @@ impl Receiver {
     }
 
     fn next_frame(&mut self, now: Instant) {
-        let next = self.buffer.pull(self.frame, now);
+        let next = self.buffer.pull(self.frame, self.ready.len(), now);
         let made = match &next {
             Next::Silence => {
                 // Half a frame at a time, so that a beginning is not waited for longer than a piece.
                 self.silence();
                 return;
             }
-            Next::Frame(packet) => match self.decoder.decode(packet) {
+            Next::Frame(packet, _) => match self.decoder.decode(packet) {
                 Ok(samples) => Ok(samples),
                 Err(_) => {
                     self.invalid += 1;
@@ -118,67 +127,66 @@ impl Receiver {
                 }
             },
             Next::Recover(packet) => self.decoder.recover(packet, self.frame),
-            Next::Conceal => self.decoder.conceal(self.frame),
+            Next::Conceal(samples) => self.decoder.conceal(*samples),
         };
         let Ok(samples) = made else {
             self.silence();
             return;
         };
-        let (length, mut samples) = (samples.len(), samples.to_vec());
-        if matches!(next, Next::Frame(_)) {
-            self.frame = length.max(PIECE);
-            self.buffer.played(length);
-            if self.buffer.is_behind(now) {
-                self.buffer.caught_up();
-                shorten(&mut samples);
+        let mut samples = samples.to_vec();
+        if let Next::Conceal(_) = next {
+            fade_out(&mut samples, self.concealed);
+            self.concealed += samples.len();
+        } else {
+            self.concealed = 0;
+        }
+        if let Next::Frame(_, fit) = next {
+            self.frame = samples.len();
+            self.buffer.played(samples.len());
+            match fit {
+                Fit::Whole => {}
+                Fit::Shorten => shorten(&mut samples, Care::Unheard),
+                Fit::Hasten => shorten(&mut samples, Care::Hurry),
+                Fit::Stretch => stretch(&mut samples, Care::Unheard),
             }
         }
         if core::mem::take(&mut self.silent) {
             fade_in(&mut samples);
         }
-        self.ready.extend(samples);
+        // Opus may go a little beyond what it was given.
+        let within = samples.iter().map(|it| it.clamp(-1.0, 1.0));
+        self.ready.extend(within);
     }
 
     fn silence(&mut self) {
         if !core::mem::replace(&mut self.silent, true) {
-            // What was made up last has faded by itself; the rest is cut softly.
-            let many = self.ready.len();
-            for (at, sample) in self.ready.iter_mut().rev().take(FADE).enumerate() {
-                #[expect(clippy::cast_precision_loss, reason = "it is small")]
-                let share = at as f32 / FADE.min(many.max(1)) as f32;
-                *sample *= share.min(1.0);
+            let many = FADE.min(self.ready.len());
+            for (at, sample) in self.ready.iter_mut().rev().take(many).enumerate() {
+                *sample *= share(at, many);
             }
         }
+        self.concealed = 0;
         self.ready.extend([0.0; PIECE]);
     }
 }
 
 fn fade_in(samples: &mut [f32]) {
     for (at, sample) in samples.iter_mut().take(FADE).enumerate() {
-        #[expect(clippy::cast_precision_loss, reason = "it is small")]
-        let share = at as f32 / FADE as f32;
-        *sample *= share;
+        *sample *= share(at, FADE);
     }
 }
 
-/// Leaves 10 ms of a frame out, where its two halves are most alike, and blends the ends into each other.
-fn shorten(samples: &mut Vec<f32>) {
-    if samples.len() < 2 * PIECE {
-        return;
+/// Lets what is made up fade, of which there were so many samples before.
+fn fade_out(samples: &mut [f32], before: usize) {
+    for (at, sample) in samples.iter_mut().enumerate() {
+        let left = MAX_MADE_UP.saturating_sub(before + at);
+        *sample *= share(left, MAX_MADE_UP - FADES_AFTER).min(1.0);
     }
-    let mut out = samples.get(..PIECE).unwrap_or_default().to_vec();
-    let rest = samples.get(PIECE..).unwrap_or_default();
-    let from = PIECE - FADE;
-    for at in 0..FADE {
-        #[expect(clippy::cast_precision_loss, reason = "it is small")]
-        let share = at as f32 / FADE as f32;
-        let later = rest.get(from + at).copied().unwrap_or_default();
-        if let Some(sample) = out.get_mut(from + at) {
-            *sample = *sample * (1.0 - share) + later * share;
-        }
-    }
-    out.extend_from_slice(rest.get(PIECE..).unwrap_or_default());
-    *samples = out;
+}
+
+#[expect(clippy::cast_precision_loss, reason = "both are small")]
+fn share(part: usize, whole: usize) -> f32 {
+    part as f32 / whole.max(1) as f32
 }
 
 #[cfg(test)]

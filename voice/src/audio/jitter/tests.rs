@@ -1,6 +1,7 @@
 #![allow(
     clippy::unwrap_used,
     clippy::cast_possible_truncation,
+    clippy::indexing_slicing,
     reason = "tests"
 )]
 
@@ -9,251 +10,366 @@ use proptest::prelude::*;
 use super::super::testing::Noise;
 use super::*;
 
-const FRAME: u32 = 960;
+const FRAME: usize = 960;
 
-/// A trace: when each packet arrives, in microseconds, by its number.
-struct Trace(Vec<(u64, u64)>);
+/// By how much the player of these tests changes the length of a frame, in samples: 7.5 ms.
+const CHANGE: usize = 360;
 
+/// A packet on its way.
+#[derive(Clone, Copy, Debug)]
+struct Packet {
+    seq: u64,
+    /// By the sender's clock, in samples.
+    time: u32,
+    /// When it arrives, in microseconds.
+    at: u64,
+}
+
+/// One packet every 20 ms, each on its way for 30 ms.
+fn steady(many: u64) -> Vec<Packet> {
+    (0..many)
+        .map(|seq| Packet {
+            seq,
+            time: seq as u32 * FRAME as u32,
+            at: seq * 20_000 + 30_000,
+        })
+        .collect()
+}
+
+/// What became of a trace.
 struct Played {
-    /// What was played, by number; `None` where nothing was there.
-    frames: Vec<Option<u64>>,
-    delays: Vec<Duration>,
+    /// One letter for each decision: `F` a frame, `s` a shortened, `h` a hastened and `l` a longer one, `R` one that
+    /// is recovered, `C` and `c` 20 and 10 ms that are made up, `.` 10 ms of silence.
+    decisions: String,
+    /// The numbers of the frames that were played.
+    seqs: Vec<u64>,
+    /// How long the packets of these frames had waited.
+    waits: Vec<Duration>,
     buffer: JitterBuffer,
 }
 
-/// Plays a trace: frames are asked for every 20 ms, by a clock that may run faster or slower.
-fn play(trace: &Trace, step: u64, until: u64) -> Played {
-    let mut buffer = JitterBuffer::default();
-    let mut arrivals: Vec<(u64, u64)> = trace.0.clone();
-    arrivals.sort_by_key(|(_, at)| *at);
-    let mut arrivals = arrivals.into_iter().peekable();
-    let (mut frames, mut delays) = (Vec::new(), Vec::new());
-    let mut now = 0;
-    while now < until {
-        while let Some((seq, at)) = arrivals.next_if(|(_, at)| *at <= now) {
-            let payload: Arc<[u8]> = seq.to_be_bytes().into();
-            let at = Instant::ZERO + Duration::from_micros(at);
-            buffer.push(seq, (seq as u32).wrapping_mul(FRAME), payload, at);
-        }
-        let mut samples = 0;
-        while samples < FRAME {
-            match buffer.pull(FRAME as usize, Instant::ZERO + Duration::from_micros(now)) {
-                Next::Frame(payload) => {
-                    frames.push(Some(u64::from_be_bytes((*payload).try_into().unwrap())));
-                    delays.push(buffer.delay());
-                    buffer.played(FRAME as usize);
-                    samples = FRAME;
-                    if buffer.is_behind(Instant::ZERO + Duration::from_micros(now)) {
-                        buffer.caught_up();
-                        samples = FRAME / 2;
-                        now -= step / 2;
-                    }
-                }
-                Next::Recover(_) | Next::Conceal => {
-                    frames.push(None);
-                    samples = FRAME;
-                }
-                Next::Silence => samples = FRAME,
+impl Played {
+    /// The decisions with their repetitions counted.
+    fn trace(&self) -> String {
+        let mut parts: Vec<(char, u32)> = Vec::new();
+        for letter in self.decisions.chars() {
+            match parts.last_mut() {
+                Some((last, many)) if *last == letter => *many += 1,
+                _ => parts.push((letter, 1)),
             }
         }
-        now += step;
+        let parts: Vec<String> = parts.iter().map(|it| format!("{}{}", it.1, it.0)).collect();
+        parts.join(" ")
     }
-    Played {
-        frames,
-        delays,
-        buffer,
+
+    fn count(&self, letter: char) -> usize {
+        self.decisions.chars().filter(|it| *it == letter).count()
+    }
+
+    /// The longest that a packet waited, in milliseconds.
+    fn longest(&self, from: usize, to: usize) -> u128 {
+        self.waits[from..to].iter().max().unwrap().as_millis()
     }
 }
 
-fn steady(many: u64) -> Trace {
-    Trace((0..many).map(|seq| (seq, seq * 20_000 + 30_000)).collect())
+/// Plays a trace: pieces of 10 ms are asked for, by a clock whose 10 ms may be a little longer or shorter.
+fn play_by(packets: &[Packet], tick: f64, millis: u64) -> Played {
+    let mut packets = packets.to_vec();
+    packets.sort_by_key(|it| it.at);
+    let mut packets = packets.into_iter().peekable();
+    let mut played = Played {
+        decisions: String::new(),
+        seqs: Vec::new(),
+        waits: Vec::new(),
+        buffer: JitterBuffer::default(),
+    };
+    let mut ready = 0;
+    for step in 0..millis / 10 {
+        #[expect(clippy::cast_precision_loss, clippy::cast_sign_loss, reason = "tests")]
+        let now = (step as f64 * tick) as u64;
+        while let Some(it) = packets.next_if(|it| it.at <= now) {
+            let payload: Arc<[u8]> = it.seq.to_be_bytes().into();
+            let at = Instant::from_micros(it.at);
+            played.buffer.push(it.seq, it.time, payload, at);
+        }
+        while ready < PIECE {
+            ready += decide(&mut played, ready, now);
+        }
+        ready -= PIECE;
+    }
+    played
 }
 
-fn in_order(frames: &[Option<u64>]) -> bool {
-    let played: Vec<u64> = frames.iter().flatten().copied().collect();
-    played.windows(2).all(|it| it[0] < it[1])
+fn play(packets: &[Packet], millis: u64) -> Played {
+    play_by(packets, 10_000.0, millis)
+}
+
+/// Plays what is next, and says how many samples that were.
+fn decide(played: &mut Played, ready: usize, now: u64) -> usize {
+    let next = played.buffer.pull(FRAME, ready, Instant::from_micros(now));
+    let (letter, samples) = match next {
+        Next::Frame(payload, fit) => {
+            played.buffer.played(FRAME);
+            played
+                .seqs
+                .push(u64::from_be_bytes((*payload).try_into().unwrap()));
+            played.waits.push(played.buffer.delay());
+            match fit {
+                Fit::Whole => ('F', FRAME),
+                Fit::Shorten => ('s', FRAME - CHANGE),
+                Fit::Hasten => ('h', FRAME - CHANGE),
+                Fit::Stretch => ('l', FRAME + CHANGE),
+            }
+        }
+        Next::Recover(_) => ('R', FRAME),
+        Next::Conceal(FRAME) => ('C', FRAME),
+        Next::Conceal(samples) => ('c', samples),
+        Next::Silence => ('.', PIECE),
+    };
+    played.decisions.push(letter);
+    samples
 }
 
 #[test]
 fn where_the_network_is_even_nothing_waits_long() {
-    let played = play(&steady(500), 20_000, 10_200_000);
-    let whole = played
-        .frames
-        .iter()
-        .take(500)
-        .copied()
-        .eq((0..500).map(Some));
-    assert!(whole);
-    let most = played.delays.iter().max().unwrap();
-    assert!(*most <= Duration::from_millis(30), "{most:?}");
+    let played = play(&steady(500), 10_400);
+    assert_eq!(played.trace(), "4. 500F 12c 24.");
+    assert_eq!(played.longest(0, 500), 10);
+    // The player may ask at any time.
+    for late in [3_000, 9_999] {
+        let packets = steady(500).into_iter();
+        let packets: Vec<Packet> = packets
+            .map(|it| Packet {
+                at: it.at + late,
+                ..it
+            })
+            .collect();
+        let played = play(&packets, 10_200);
+        assert_eq!(played.count('F'), 500);
+        assert!(played.longest(0, 500) < 20);
+    }
 }
 
 #[test]
-fn what_is_lost_is_made_up_and_nothing_else() {
-    let mut trace = steady(500);
-    trace.0.retain(|(seq, _)| seq % 10 != 7);
-    let played = play(&trace, 20_000, 10_200_000);
-    let last = played.frames.iter().rposition(Option::is_some).unwrap();
-    let missing = played
-        .frames
-        .iter()
-        .take(last)
-        .filter(|it| it.is_none())
-        .count();
-    // The first ones are waited for, since they might be late.
-    assert!((50..=53).contains(&missing), "{missing}");
-    assert!(in_order(&played.frames));
-    assert_eq!(played.buffer.counts().late, 0);
+fn a_rare_loss_is_made_up_and_delays_nothing() {
+    let mut packets = steady(300);
+    packets.retain(|it| it.seq != 100 && it.seq != 200);
+    let played = play(&packets, 6_030);
+    assert_eq!(played.trace(), "4. 100F 1c 1R 99F 1R 98F");
 }
 
 #[test]
-fn a_burst_of_loss_is_filled_frame_by_frame() {
-    let mut trace = steady(300);
-    trace.0.retain(|(seq, _)| !(100..110).contains(seq));
-    let played = play(&trace, 20_000, 6_000_000);
-    assert!(in_order(&played.frames));
-    let at = played.frames.iter().position(|it| *it == Some(99)).unwrap();
-    let next = played
-        .frames
-        .iter()
-        .position(|it| *it == Some(110))
-        .unwrap();
-    assert!((5..=10).contains(&(next - at - 1)), "{}", next - at);
+fn where_much_is_lost_it_waits_for_what_carries_it_once_more() {
+    let mut packets = steady(500);
+    packets.retain(|it| it.seq % 10 != 7);
+    let played = play(&packets, 10_030);
+    // Once the target has grown by a frame, each loss is recovered and no sound is made up.
+    let trace = format!("4. 7F 1c 1R 9F 1R 2l 7F 1R{} 1F", " 9F 1R".repeat(47));
+    assert_eq!(played.trace(), trace);
+}
+
+#[test]
+fn a_burst_of_loss_fades_into_a_pause() {
+    let mut packets = steady(200);
+    packets.retain(|it| !(100..112).contains(&it.seq));
+    let played = play(&packets, 4_030);
+    assert_eq!(played.trace(), "4. 100F 12c 12. 88F");
+}
+
+#[test]
+fn a_burst_of_packets_after_a_stall_is_caught_up_with() {
+    let mut packets = steady(400);
+    for it in &mut packets {
+        if (100..115).contains(&it.seq) {
+            it.at = 115 * 20_000 + 30_000;
+        }
+    }
+    let played = play(&packets, 8_030);
+    assert_eq!(played.trace(), "4. 100F 12c 17. 136F 2h 7s 45F 22h 85F");
 }
 
 #[test]
 fn jitter_is_waited_for_and_no_longer_than_it_lasts() {
     let mut noise = Noise::new(11);
-    let mut trace = steady(3000);
-    for (seq, at) in &mut trace.0 {
-        if *seq < 1000 {
-            *at += noise.next() % 60_000;
+    let mut packets = steady(3000);
+    for it in &mut packets {
+        if it.seq < 1000 {
+            it.at += noise.next() % 60_000;
         }
     }
-    let played = play(&trace, 20_000, 60_000_000);
-    assert!(in_order(&played.frames));
-    let missing = |from: usize, to: usize| {
-        let frames = played.frames.iter().skip(from).take(to - from);
-        frames.filter(|it| it.is_none()).count()
-    };
-    assert!(missing(200, 1000) < 40, "{}", missing(200, 1000));
-    assert_eq!(missing(1300, 2900), 0);
-    let waits = |from: usize, to: usize| played.delays[from..to].iter().max().copied().unwrap();
-    assert!(waits(300, 900) > Duration::from_millis(40));
-    assert!(
-        waits(2500, 2900) < Duration::from_millis(40),
-        "{:?}",
-        waits(2500, 2900)
+    let played = play(&packets, 60_000);
+    assert_eq!(
+        played.trace(),
+        "6. 1F 2c 1F 1R 4F 1c 63F 2l 1118F 1h 44F 7s 1756F"
     );
 }
 
 #[test]
-fn packets_that_overtake_each_other_are_put_in_order() {
-    let mut trace = steady(400);
-    for (seq, at) in &mut trace.0 {
-        if *seq % 5 == 0 {
-            *at += 25_000;
+fn a_way_that_becomes_longer_is_got_used_to() {
+    let mut packets = steady(1000);
+    for it in &mut packets {
+        if it.seq >= 200 {
+            it.at += 70_000;
         }
     }
-    let played = play(&trace, 20_000, 8_000_000);
-    assert!(in_order(&played.frames));
-    let missing = played
-        .frames
-        .iter()
-        .skip(50)
-        .take(340)
-        .filter(|it| it.is_none())
-        .count();
-    assert_eq!(missing, 0);
+    let played = play(&packets, 20_000);
+    assert_eq!(played.trace(), "4. 200F 6c 4F 2l 789F");
 }
 
 #[test]
-fn clocks_that_drift_for_an_hour_are_followed() {
-    for step in [19_996, 20_004] {
-        let many = 180_000;
-        let played = play(&steady(many), step, many * 20_000);
-        assert!(in_order(&played.frames));
-        let most = played.delays.iter().skip(100).max().unwrap();
-        assert!(*most < Duration::from_millis(90), "{step}: {most:?}");
-        let missing = played.frames.iter().filter(|it| it.is_none()).count();
-        assert!(missing < 100, "{step}: {missing}");
+fn packets_that_overtake_each_other_are_put_in_order() {
+    let mut packets = steady(400);
+    for it in &mut packets {
+        if it.seq % 5 == 0 {
+            it.at += 25_000;
+        }
+    }
+    let played = play(&packets, 8_030);
+    assert_eq!(played.trace(), "6. 399F");
+}
+
+#[test]
+fn clocks_that_drift_for_minutes_are_followed() {
+    for (tick, trace) in [
+        (
+            9_998.0,
+            "5. 4498F 2l 2498F 1l 2498F 1l 2499F 2l 2497F 1l 493F",
+        ),
+        (
+            10_002.0,
+            "4. 3849F 1s 1874F 1s 1875F 1s 2499F 2s 3124F 1s 1769F",
+        ),
+    ] {
+        let played = play_by(&steady(15_000), tick, 299_900);
+        assert_eq!((tick, played.trace().as_str()), (tick, trace));
     }
 }
 
 #[test]
 fn after_a_pause_sound_begins_as_soon_as_it_can() {
-    let mut trace = Trace(Vec::new());
-    let mut buffer = JitterBuffer::default();
-    for seq in 0..100 {
-        // The sender was silent for a second in the middle: its clock went on, its numbers did not.
-        let pause = if seq >= 50 { 1_000_000 } else { 0 };
-        trace.0.push((seq, seq * 20_000 + 30_000 + pause));
+    // The sender was silent for a second: its clock went on, its numbers did not.
+    let mut packets = steady(100);
+    for it in packets.iter_mut().skip(50) {
+        it.time += 48_000;
+        it.at += 1_000_000;
     }
-    let mut now = 0;
-    let mut arrivals = trace.0.iter().peekable();
-    let (mut first, mut played) = (None, 0);
-    while now < 4_000_000 {
-        while let Some((seq, at)) = arrivals.next_if(|(_, at)| *at <= now) {
-            let pause = if *seq >= 50 { 50 * FRAME } else { 0 };
-            let at = Instant::ZERO + Duration::from_micros(*at);
-            buffer.push(
-                *seq,
-                *seq as u32 * FRAME + pause,
-                seq.to_be_bytes().into(),
-                at,
-            );
-        }
-        if let Next::Frame(payload) = buffer.pull(960, Instant::ZERO + Duration::from_micros(now)) {
-            buffer.played(960);
-            played += 1;
-            if *payload == 50_u64.to_be_bytes() {
-                first = Some(now);
-            }
-        }
-        now += 20_000;
-    }
-    assert_eq!(played, 100);
-    let came = 50 * 20_000 + 30_000 + 1_000_000;
-    assert!(first.unwrap() - came <= 40_000, "{first:?}");
+    let played = play(&packets, 3_030);
+    assert_eq!(played.trace(), "4. 50F 12c 88. 50F");
 }
 
 #[test]
-fn a_sender_that_begins_anew_is_heard_at_once() {
-    let mut buffer = JitterBuffer::default();
-    let mut now = Instant::ZERO;
-    let mut played = 0;
-    for (base, time) in [(60_000_u64, u32::MAX - 5000), (3, 77), (1_000_000, 5)] {
-        for step in 0..50_u64 {
-            let time = time.wrapping_add(step as u32 * FRAME);
-            buffer.push(base + step, time, [0].into(), now);
-            now = now + Duration::from_millis(20);
-            if let Next::Frame(_) = buffer.pull(960, now) {
-                buffer.played(960);
-                played += 1;
-            }
-        }
+fn a_sender_whose_clock_stands_still_in_pauses_is_not_waited_for() {
+    // As the original's daemon does it.
+    let mut packets = steady(400);
+    for it in &mut packets {
+        it.at += it.seq / 50 * 333_333;
     }
-    assert!(played >= 146, "{played}");
+    let played = play(&packets, 10_360);
+    assert_eq!(
+        played.trace(),
+        "4. 50F 12c 21. 50F 12c 21. 50F 12c 21. 2F 2l 46F 12c 21. 50F 12c 21. 50F 12c 21. 2F 1l 47F 12c 21. 50F"
+    );
+}
+
+#[test]
+fn what_comes_twice_is_played_once() {
+    let mut packets = steady(100);
+    packets.extend(steady(100).iter().map(|it| Packet {
+        at: it.at + 70_000,
+        ..*it
+    }));
+    let played = play(&packets, 2_030);
+    assert_eq!(played.trace(), "4. 100F");
+}
+
+#[test]
+fn a_sender_that_begins_anew_is_heard_soon() {
+    // Far away in numbers, or a little before those that were there: then it is known by ten that all are too late.
+    for (first, trace) in [(60_000, "4. 200F"), (40, "4. 100F 12c 6. 91F")] {
+        let mut packets = steady(200);
+        for it in packets.iter_mut().skip(100) {
+            it.seq = it.seq - 100 + first;
+            it.time = it.time.wrapping_sub(77_777_777);
+        }
+        let played = play(&packets, 4_030);
+        assert_eq!(played.trace(), trace, "{first}");
+    }
+}
+
+#[test]
+fn what_nobody_plays_is_bounded_and_what_is_newest_is_kept() {
+    let mut buffer = JitterBuffer::default();
+    for it in steady(1000) {
+        let payload = it.seq.to_be_bytes().into();
+        buffer.push(it.seq, it.time, payload, Instant::from_micros(it.at));
+    }
+    assert_eq!(buffer.packets.len(), MAX_PACKETS);
+    let now = Instant::from_micros(1000 * 20_000 + 30_000);
+    let Next::Frame(payload, Fit::Hasten) = buffer.pull(FRAME, 0, now) else {
+        panic!("nothing is played");
+    };
+    // Of two seconds half a one is caught up with, the rest is left out.
+    let seq = u64::from_be_bytes((*payload).try_into().unwrap());
+    assert_eq!(seq, 974);
+    assert_eq!(buffer.counts().dropped, 974);
 }
 
 proptest! {
     #[test]
-    fn nothing_that_comes_grows_it_or_ends_it(
-        packets in prop::collection::vec((any::<u64>(), any::<u32>(), 0..300_u64), 0..400),
+    fn whatever_comes_it_stays_bounded_and_in_order_and_its_counts_add_up(
+        steps in prop::collection::vec((any::<u64>(), any::<u32>(), 0..300_u64, 0..4_usize), 0..400),
         near: bool,
     ) {
         let mut buffer = JitterBuffer::default();
-        let mut now = Instant::ZERO;
-        for (seq, time, wait) in packets {
-            let seq = if near { seq % 300 } else { seq >> 8 };
-            buffer.push(seq, time, [1].into(), now);
-            now = now + Duration::from_millis(wait);
-            if let Next::Frame(_) = buffer.pull(960, now) {
-                buffer.played(960);
+        let (mut now, mut pushed, mut last) = (0, 0, None);
+        for (seq, time, wait, pulls) in steps {
+            let (seq, time) = match near {
+                true => (seq % 300, seq as u32 % 300 * 960 + time % 3),
+                false => (seq >> (seq % 64), time),
+            };
+            buffer.push(seq, time, seq.to_be_bytes().into(), Instant::from_micros(now));
+            pushed += 1;
+            if buffer.next.is_none() {
+                // It began anew.
+                last = None;
+            }
+            now += wait * 1000;
+            for _ in 0..pulls {
+                if let Next::Frame(payload, _) = buffer.pull(FRAME, 0, Instant::from_micros(now)) {
+                    buffer.played(FRAME);
+                    let seq = u64::from_be_bytes((*payload).try_into().unwrap());
+                    prop_assert!(last.is_none_or(|last| seq > last), "{seq} after {last:?}");
+                    last = Some(seq);
+                }
             }
             prop_assert!(buffer.packets.len() <= MAX_PACKETS);
-            prop_assert!(buffer.transits.len() <= WINDOW);
-            prop_assert!(buffer.target() <= MOST);
+            prop_assert!(buffer.delays.len() <= delays::WINDOW);
+            prop_assert!(buffer.target() >= LEAST && buffer.target() <= MOST);
+            let Counts { played, late, dropped, .. } = buffer.counts();
+            prop_assert_eq!(pushed, played + late + dropped + buffer.packets.len() as u64);
         }
+    }
+
+    #[test]
+    fn each_frame_is_played_or_missing_and_nothing_is_made_up_for_longer_than_a_pause(
+        fates in prop::collection::vec((0..10_u8, 0..120_000_u64), 1..300),
+    ) {
+        let mut packets = steady(fates.len() as u64);
+        for (it, (_, late)) in packets.iter_mut().zip(&fates) {
+            it.at += late;
+        }
+        let kept = fates.iter().map(|(fate, _)| *fate > 2);
+        let mut kept = kept.collect::<Vec<_>>().into_iter();
+        packets.retain(|_| kept.next().unwrap());
+        let played = play(&packets, 8_000);
+        let in_order = played.seqs.windows(2).all(|it| it[0] < it[1]);
+        prop_assert!(in_order);
+        let counts = played.buffer.counts();
+        prop_assert_eq!(counts.played, played.seqs.len() as u64);
+        if let (Some(first), Some(next)) = (played.seqs.first(), played.buffer.next) {
+            prop_assert_eq!(next - first, counts.played + counts.missing);
+        }
+        prop_assert!(!played.decisions.contains("ccccccccccccc"));
+        prop_assert!(!played.decisions.contains("CCCCCCC"));
     }
 }

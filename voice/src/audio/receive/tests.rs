@@ -1,12 +1,15 @@
 #![allow(
     clippy::unwrap_used,
     clippy::cast_possible_truncation,
+    clippy::cast_precision_loss,
     clippy::indexing_slicing,
     reason = "tests"
 )]
 
+use proptest::prelude::*;
+
 use super::super::codec::Encoder;
-use super::super::testing::{Noise, align, segmental_snr, speech};
+use super::super::testing::{Noise, align, power, segmental_snr, sine, speech};
 use super::*;
 
 /// Packets of a sound, and what becomes of them on their way.
@@ -139,6 +142,70 @@ fn what_is_no_opus_is_counted_and_ends_nothing() {
     assert!(receiver.ready.len() < 2 * super::super::codec::MAX_DECODED);
 }
 
+/// The frequency of a tone by its crossings of zero.
+fn pitch(samples: &[f32]) -> f64 {
+    let crossings = samples.windows(2).filter(|it| it[0] < 0.0 && it[1] >= 0.0);
+    crossings.count() as f64 * 48_000.0 / samples.len() as f64
+}
+
+#[test]
+fn a_clock_that_runs_wrong_changes_no_pitch() {
+    let tone = sine(300.0, 0.4, 48_000 * 10);
+    let packets = packets(&tone);
+    // By 1 %: far more than any clock, so that time is made up for again and again.
+    for tick in [9_900, 10_100] {
+        let mut receiver = Receiver::new().unwrap();
+        let mut out = Vec::new();
+        let mut packets = (0..).zip(&packets).peekable();
+        for now in (0..10_000_000).step_by(tick) {
+            while let Some((seq, payload)) =
+                packets.next_if(|(seq, _)| *seq * 20_000 + 30_000 <= now)
+            {
+                let payload = payload.as_deref().unwrap().into();
+                let at = Instant::from_micros(seq * 20_000 + 30_000);
+                receiver.push(seq, seq as u32 * 960, payload, at);
+            }
+            out.extend(receiver.pull(Instant::from_micros(now)));
+        }
+        let middle = &out[48_000..48_000 * 9];
+        assert!(
+            (pitch(middle) - 300.0).abs() < 0.5,
+            "{tick}: {}",
+            pitch(middle)
+        );
+        // No hole and no seam: a tone like this never steps further.
+        let steps = middle.windows(2).map(|it| (it[1] - it[0]).abs());
+        let most = steps.fold(0.0, f32::max);
+        assert!(most < 0.03, "{tick}: {most}");
+        let counts = receiver.stats().counts;
+        assert_eq!((counts.missing, counts.late), (0, 0), "{tick}");
+    }
+}
+
+#[test]
+fn what_is_made_up_fades_into_silence() {
+    let packets = packets(&sine(300.0, 0.4, FRAME * 50));
+    let mut receiver = Receiver::new().unwrap();
+    let mut out = Vec::new();
+    for now in (0..1_400_000).step_by(10_000) {
+        if now % 20_000 == 0
+            && let Some(payload) = packets.get(now as usize / 20_000)
+        {
+            let (seq, payload) = (now / 20_000, payload.as_deref().unwrap().into());
+            receiver.push(seq, seq as u32 * 960, payload, Instant::from_micros(now));
+        }
+        out.extend(receiver.pull(Instant::from_micros(now)));
+    }
+    // From the last piece that was said on.
+    let end = out.len() - out.iter().rev().position(|it| *it != 0.0).unwrap();
+    let last = 1_000 * 48 + 480;
+    assert!((end - last).abs_diff(5_760) < 960, "{}", end - last);
+    let loud: Vec<f64> = out[last..end].chunks(1_440).map(power).collect();
+    assert!(loud.is_sorted_by(|one, other| one > other), "{loud:?}");
+    let steps = out.windows(2).map(|it| (it[1] - it[0]).abs());
+    assert!(steps.fold(0.0, f32::max) < 0.05);
+}
+
 #[test]
 fn who_speaks_is_shown_until_a_while_after() {
     let mut receiver = Receiver::new().unwrap();
@@ -150,4 +217,39 @@ fn who_speaks_is_shown_until_a_while_after() {
     // What says that nothing is said does not count.
     receiver.push(1, 960, vec![0; 8].into(), after(700));
     assert!(!receiver.is_speaking(after(701)));
+}
+
+#[test]
+fn who_speaks_is_shown_though_nobody_listens() {
+    // A machine without a loudspeaker asks for nothing.
+    let mut receiver = Receiver::new().unwrap();
+    for seq in 0..3_000 {
+        let at = Instant::from_micros(seq * 20_000);
+        receiver.push(seq, seq as u32 * 960, vec![0; 60].into(), at);
+        assert!(receiver.is_speaking(at));
+    }
+}
+
+proptest! {
+    #[test]
+    fn whatever_comes_what_is_heard_is_sound(
+        packets in prop::collection::vec(
+            (prop::collection::vec(any::<u8>(), 0..80), 0..5_u64, any::<u16>(), 0..4_usize),
+            0..200,
+        ),
+    ) {
+        let mut receiver = Receiver::new().unwrap();
+        let (mut seq, mut time, mut now) = (0, 0_u32, Instant::ZERO);
+        for (payload, skipped, step, pulls) in packets {
+            seq += skipped;
+            time = time.wrapping_add(u32::from(step));
+            receiver.push(seq, time, payload.into(), now);
+            for _ in 0..pulls {
+                let piece = receiver.pull(now);
+                prop_assert!(piece.iter().all(|it| (-1.0..=1.0).contains(it)));
+                now = now + Duration::from_millis(10);
+            }
+            prop_assert!(receiver.ready.len() < 2 * super::super::codec::MAX_DECODED);
+        }
+    }
 }
