@@ -10,11 +10,11 @@ use clap_complete::Shell;
 use dialtone_client::cli::RuntimeName;
 use dialtone_client::link::Trust;
 use dialtone_client::server_url::ServerUrl;
-use dialtone_protocol::wire::event::IceServer;
 use dialtone_protocol::wire::sensitive::Sensitive;
 
 use crate::device::{Sink, Source};
 use crate::drive::{DEFAULT_THRESHOLD, Settings};
+use crate::media::{Login, Named};
 use crate::ptt::{Binding, Choice};
 
 /// Voice for dialtone: carries sound between the devices in a room.
@@ -57,7 +57,11 @@ pub struct Cli {
     /// Hear and play nothing
     #[arg(long)]
     silent: bool,
-    /// TURN servers over UDP in place of those that the server names: HOST:PORT or turn:HOST:PORT, several with commas
+    /// STUN servers in place of those that the server names: HOST:PORT or stun:HOST:PORT, several with commas
+    #[arg(long, value_name = "SERVERS", value_delimiter = ',')]
+    stun: Vec<String>,
+    /// TURN servers in place of those that the server names: HOST:PORT, turn:HOST:PORT?transport=tcp or
+    /// turns:HOST:PORT, several with commas
     #[arg(long, value_name = "SERVERS", value_delimiter = ',')]
     turn: Vec<String>,
     /// The name to log in there with
@@ -166,17 +170,10 @@ impl Cli {
         }
         settings.key = Binding::parse(&self.ptt).map_err(|error| format!("--ptt: {error}"))?;
         settings.key_choice = self.ptt_backend;
-        if !self.turn.is_empty() {
-            let url = |it: &String| match it.contains(':') && it.starts_with("turn") {
-                true => it.clone(),
-                false => format!("turn:{it}"),
-            };
-            settings.relays = vec![IceServer {
-                urls: self.turn.iter().map(url).collect(),
-                username: Some(self.turn_user),
-                credential: Some(Sensitive::new(self.turn_pass)),
-            }];
-        }
+        let login = Login::new(&self.turn_user, &self.turn_pass);
+        let login = login.ok_or("--turn-user: the name is too long")?;
+        settings.stun = servers("--stun", &["stun:"], &self.stun, None)?;
+        settings.turn = servers("--turn", &["turn:", "turns:"], &self.turn, Some(&login))?;
         settings.relay_only = self.relay_only;
         settings.threshold = self.vad_threshold;
         settings.cancel_echo = !self.keep_echo;
@@ -184,6 +181,25 @@ impl Cli {
         settings.ends_with_client = self.ends_with_client;
         Ok(settings)
     }
+}
+
+/// What a flag names. The first scheme is meant where none is said.
+fn servers(
+    flag: &str,
+    schemes: &[&str],
+    named: &[String],
+    login: Option<&Login>,
+) -> Result<Vec<Named>, String> {
+    let one = |text: &String| {
+        let has_scheme = schemes.iter().any(|scheme| text.starts_with(scheme));
+        let url = match schemes.first().filter(|_| !has_scheme) {
+            Some(scheme) => format!("{scheme}{text}"),
+            None => text.clone(),
+        };
+        Named::parse(&url, login).map_err(|error| format!("{flag} {text}: {error}"))
+    };
+    let named = named.iter().filter(|text| !text.is_empty());
+    named.map(one).collect()
 }
 
 fn runtime_socket() -> Option<PathBuf> {
@@ -243,12 +259,47 @@ mod tests {
         assert!(settings(&["http://example.org", "--insecure-http"]).is_ok());
     }
 
+    // spec 11.54
     #[test]
-    fn relays_of_ones_own_have_the_usual_scheme() {
-        let line = ["http://127.0.0.1", "--turn", "turn.example,turn:other:99"];
+    fn servers_of_ones_own_have_the_usual_scheme() {
+        let line = [
+            "http://127.0.0.1",
+            "--turn",
+            "turn.example,turn:other:99?transport=tcp",
+            "--turn",
+            "turns:third",
+            "--stun",
+            "stun.example:99,stun:other",
+        ];
         let found = settings(&line).unwrap();
-        assert_eq!(found.relays[0].urls, ["turn:turn.example", "turn:other:99"]);
-        assert!(settings(&line[..1]).unwrap().relays.is_empty());
+        let named = |servers: &[Named]| -> Vec<(String, u16)> {
+            servers
+                .iter()
+                .map(|it| (it.host.clone(), it.port))
+                .collect()
+        };
+        let turn = [("turn.example", 3478), ("other", 99), ("third", 5349)];
+        assert_eq!(
+            named(&found.turn),
+            turn.map(|(host, port)| (host.to_owned(), port))
+        );
+        let stun = [("stun.example", 99), ("other", 3478)];
+        assert_eq!(
+            named(&found.stun),
+            stun.map(|(host, port)| (host.to_owned(), port))
+        );
+        let none = settings(&line[..1]).unwrap();
+        assert!(none.turn.is_empty() && none.stun.is_empty());
+        // The original's way to say that there are none.
+        assert!(settings(&[line[0], "--stun", ""]).unwrap().stun.is_empty());
+        for (flag, wrong) in [
+            ("--stun", "stun.example:port"),
+            ("--turn", "a b"),
+            ("--stun", "turn:x"),
+        ] {
+            let error = settings(&[line[0], flag, wrong]).unwrap_err();
+            assert!(error.contains(flag) && error.contains(wrong), "{error}");
+        }
     }
 
     #[test]

@@ -14,6 +14,6 @@ mod wire;
 mod ws;
 
 pub use error::LinkError;
-pub use tls::{Trust, TrustError};
-pub use wire::Connector;
+pub use tls::{Tls, Trust, TrustError};
+pub use wire::{Connector, Wire, open_stream};
 pub use ws::{Happened, run as run_socket};

@@ -20,7 +20,7 @@ use rustls_pki_types::PrivateKeyDer;
 use super::http::Caller;
 use super::wire::Wire;
 use super::ws::{self, Happened};
-use super::{Connector, Trust};
+use super::{Connector, Tls, Trust};
 
 type Stream = <Smol as Runtime>::Stream;
 
@@ -207,8 +207,8 @@ fn a_file_without_authorities_is_named() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("empty");
     std::fs::write(&path, "nothing").unwrap();
-    assert!(Trust::File(path).connector().is_err());
-    assert!(Trust::File(dir.path().join("missing")).connector().is_err());
+    assert!(Tls::new(&Trust::File(path)).is_err());
+    assert!(Tls::new(&Trust::File(dir.path().join("missing"))).is_err());
 }
 
 #[test]

@@ -28,41 +28,55 @@ pub enum Trust {
     File(PathBuf),
 }
 
-impl Trust {
-    /// Makes what connects with TLS. Reads files.
-    pub(crate) fn connector(&self) -> Result<TlsConnector, TrustError> {
-        let builder = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()))
-            .with_safe_default_protocol_versions()
-            .map_err(|error| TrustError::System(error.to_string()))?;
-        let config = match self {
-            Self::System => builder
-                .with_platform_verifier()
-                .map_err(|error| TrustError::System(error.to_string()))?
-                .with_no_client_auth(),
-            Self::File(path) => builder
-                .with_root_certificates(read_roots(path)?)
-                .with_no_client_auth(),
-        };
-        Ok(TlsConnector::from(Arc::new(config)))
+/// Agrees on TLS with servers that are trusted.
+#[derive(Clone)]
+pub struct Tls(TlsConnector);
+
+impl fmt::Debug for Tls {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Tls").finish_non_exhaustive()
     }
 }
 
-/// Agrees on TLS with the server called `host`.
-pub(crate) async fn handshake<S: AsyncRead + AsyncWrite + Unpin>(
-    connector: &TlsConnector,
-    host: String,
-    stream: S,
-) -> Result<TlsStream<S>, LinkError> {
-    let name = ServerName::try_from(host)
-        .map_err(|error| LinkError::new(LinkFailure::Unreachable, error))?;
-    connector.connect(name, stream).await.map_err(|error| {
-        let failure = if is_about_trust(&error) {
-            LinkFailure::Untrusted
-        } else {
-            LinkFailure::Unreachable
+impl Tls {
+    /// Reads what is trusted: this may block.
+    ///
+    /// # Errors
+    ///
+    /// When that cannot be read.
+    pub fn new(trust: &Trust) -> Result<Self, TrustError> {
+        let builder = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()))
+            .with_safe_default_protocol_versions()
+            .map_err(|error| TrustError::System(error.to_string()))?;
+        let config = match trust {
+            Trust::System => builder
+                .with_platform_verifier()
+                .map_err(|error| TrustError::System(error.to_string()))?
+                .with_no_client_auth(),
+            Trust::File(path) => builder
+                .with_root_certificates(read_roots(path)?)
+                .with_no_client_auth(),
         };
-        LinkError::new(failure, error)
-    })
+        Ok(Self(TlsConnector::from(Arc::new(config))))
+    }
+
+    /// Agrees on TLS with the server called `host`.
+    pub(crate) async fn handshake<S: AsyncRead + AsyncWrite + Unpin>(
+        &self,
+        host: String,
+        stream: S,
+    ) -> Result<TlsStream<S>, LinkError> {
+        let name = ServerName::try_from(host)
+            .map_err(|error| LinkError::new(LinkFailure::Unreachable, error))?;
+        self.0.connect(name, stream).await.map_err(|error| {
+            let failure = if is_about_trust(&error) {
+                LinkFailure::Untrusted
+            } else {
+                LinkFailure::Unreachable
+            };
+            LinkError::new(failure, error)
+        })
+    }
 }
 
 fn read_roots(path: &Path) -> Result<RootCertStore, TrustError> {

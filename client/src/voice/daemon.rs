@@ -191,6 +191,9 @@ pub(super) fn arguments(
     if options.keep_echo {
         say("--keep-echo", None);
     }
+    if let Some(servers) = &options.stun {
+        say("--stun", Some(servers.into()));
+    }
     if let Some(servers) = &options.turn {
         say("--turn", Some(servers.into()));
     }

@@ -42,7 +42,11 @@ pub struct VoiceOptions {
     /// Leave what the loudspeaker plays in what the microphone hears: with headphones there is nothing to take out
     #[arg(long = "voice-keep-echo", global = true)]
     pub keep_echo: bool,
-    /// TURN servers in place of those that the server names: HOST:PORT, several with commas
+    /// STUN servers in place of those that the server names: HOST:PORT, several with commas
+    #[arg(long = "voice-stun", global = true, value_name = "SERVERS")]
+    pub stun: Option<String>,
+    /// TURN servers in place of those that the server names: HOST:PORT, turn:HOST:PORT?transport=tcp or
+    /// turns:HOST:PORT, several with commas
     #[arg(long = "voice-turn", global = true, value_name = "SERVERS")]
     pub turn: Option<String>,
     /// The name to log in there with
@@ -80,6 +84,7 @@ impl Default for VoiceOptions {
             ptt_backend: None,
             threshold: None,
             keep_echo: false,
+            stun: None,
             turn: None,
             turn_user: None,
             turn_pass: None,

@@ -7,8 +7,9 @@ mod key;
 mod log;
 mod network;
 mod outputs;
-mod relays;
+mod servers;
 mod speaking;
+mod streams;
 
 use core::fmt;
 use core::time::Duration;
@@ -27,7 +28,6 @@ use dialtone_protocol::ids::UserId;
 use dialtone_protocol::runtime::Runtime;
 use dialtone_protocol::voice::ipc;
 use dialtone_protocol::voice::room::{Input, PeerId, Room};
-use dialtone_protocol::wire::event::IceServer;
 use dialtone_protocol::wire::sensitive::Sensitive;
 use dialtone_protocol::{Instant, Machine};
 use futures_util::FutureExt;
@@ -36,12 +36,13 @@ use futures_util::future::{Either, select};
 use crate::audio::{CodecError, Gate, Opening, RecentLoss, SendSettings, Sent};
 use crate::device::{Happened, Names, Open, Recorder, Sink, Source};
 use crate::ipc::{BindError, ClientId, Clients, Heard, Socket};
-use crate::media::{Clock, Mesh, RelayServer, SocketId};
+use crate::media::{Clock, Mesh, Named, Server, SocketId, StreamId};
 use crate::ptt::{Binding, Choice};
 use hearing::Hearing;
 use key::Key;
 use network::Network;
 use speaking::Speaking;
+pub use streams::{Stream, Streams};
 
 /// How much waits for the loop. The tasks that read stop at it.
 const INCOMING: usize = 1024;
@@ -90,8 +91,10 @@ pub struct Settings {
     pub key: Option<Binding>,
     /// Who watches that key.
     pub key_choice: Choice,
-    /// Relays that are used in place of those that the server names.
-    pub relays: Vec<IceServer>,
+    /// STUN servers that are used in place of those that the server names.
+    pub stun: Vec<Named>,
+    /// TURN servers that are used in place of those that the server names.
+    pub turn: Vec<Named>,
     /// Reach others through relays alone, so that they do not learn this device's address.
     pub relay_only: bool,
     /// End when the last client is gone.
@@ -116,7 +119,8 @@ impl Settings {
             cancel_echo: true,
             key: None,
             key_choice: Choice::Auto,
-            relays: Vec::new(),
+            stun: Vec::new(),
+            turn: Vec::new(),
             relay_only: false,
             ends_with_client: false,
             meter: false,
@@ -169,8 +173,15 @@ enum Incoming {
         bytes: Vec<u8>,
     },
     Names(ClientId, Names),
-    Relays(Vec<RelayServer>),
+    Servers(Vec<Server>),
+    Stream(StreamId, Stream),
     Key(Key),
+}
+
+impl From<(StreamId, Stream)> for Incoming {
+    fn from((id, stream): (StreamId, Stream)) -> Self {
+        Self::Stream(id, stream)
+    }
 }
 
 /// Why the loop woke.
@@ -191,6 +202,7 @@ struct Daemon<R: Runtime> {
     room: Room,
     mesh: Mesh,
     network: Network<R>,
+    streams: Streams<R, Incoming>,
     clients: Clients,
     /// Who answers the questions of the room.
     answers: Option<ClientId>,
@@ -277,6 +289,7 @@ impl<R: Runtime> Daemon<R> {
         let clock = Clock::new(time::Instant::now(), now);
         let mut daemon = Self {
             network: Network::new(runtime.clone(), incoming.0.clone(), loopback),
+            streams: Streams::new(runtime.clone(), settings.trust.clone(), incoming.0.clone()),
             connector: Arc::new(connector),
             room,
             mesh: Mesh::new(clock, now),
@@ -405,7 +418,8 @@ impl<R: Runtime> Daemon<R> {
                     self.link_happened(happened);
                 }
             }
-            Wake::Incoming(Incoming::Relays(relays)) => self.mesh.set_relays(relays, now),
+            Wake::Incoming(Incoming::Servers(servers)) => self.mesh.set_servers(servers, now),
+            Wake::Incoming(Incoming::Stream(id, stream)) => self.stream(id, stream),
             Wake::Incoming(Incoming::Key(key)) => self.key(key),
             Wake::Incoming(Incoming::Names(client, names)) => self.say_devices(client, names),
             Wake::Sent(sent) => self.send(&sent),

@@ -50,7 +50,7 @@ impl<R: Runtime> Daemon<R> {
                 self.mesh.command(peer, command, now);
             }
             Output::Transmit(transmit) => self.transmit(transmit),
-            Output::IceServers(servers) => self.name_relays(servers),
+            Output::IceServers(servers) => self.name_servers(&servers),
             _ => {}
         }
     }
@@ -140,13 +140,11 @@ impl<R: Runtime> Daemon<R> {
                 // What a connection says that was closed meanwhile is nobody's.
                 let _ = self.room.handle_input(Input::Peer { peer, input }, now);
             }
-            media::Output::RelayTrouble { server } => {
-                log::note(format_args!(
-                    "the relay {server} refuses or does not answer"
-                ));
+            media::Output::RelayTrouble { server, why } => {
+                log::note(format_args!("the relay {server}: {why}"));
                 let error = format!(
-                    "the relay {server} refuses this device or does not answer: who cannot be reached directly is not \
-                     heard; it is tried again"
+                    "the relay {server} cannot be used: {why}. Who cannot be reached directly is not heard; it is \
+                     tried again"
                 );
                 self.tell_all(&ipc::Event::Error { error });
             }
@@ -158,6 +156,9 @@ impl<R: Runtime> Daemon<R> {
             media::Output::Transmit { socket, to, bytes } => {
                 self.network.send(socket, to, &bytes).await;
             }
+            media::Output::CloseStream { stream } => self.streams.close(stream),
+            media::Output::OpenStream { stream, server } => self.streams.open(stream, server),
+            media::Output::WriteStream { stream, bytes } => self.streams.write(stream, bytes),
         }
     }
 

@@ -2,7 +2,7 @@
 
 use core::fmt;
 use core::time::Duration;
-use std::collections::VecDeque;
+use std::collections::{BTreeSet, VecDeque};
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Instant;
@@ -14,9 +14,11 @@ use str0m::net::{Protocol, Receive};
 use str0m::rtp::SeqNo;
 use str0m::{Candidate, Event, IceConnectionState, Input, Rtc, RtcConfig};
 
+use super::way::Way;
 use super::{Health, PeerEvent};
 
-/// Candidates of the other device for one description: machines with many addresses have two dozen.
+/// Candidates of a device for one description: machines with many addresses have two dozen. One that names more is not
+/// heard, so that this device names no more either, whatever servers say.
 pub(super) const MAX_CANDIDATES: usize = 64;
 
 /// The longest packet of Opus that is sent or taken in, in bytes: 20 ms at the highest rate take 1,275 (RFC 6716).
@@ -64,10 +66,10 @@ pub(super) struct Sound {
 /// One connection.
 pub(super) struct Connection {
     rtc: Rtc,
-    /// The addresses of this device.
-    addresses: Vec<SocketAddr>,
-    /// Its addresses at relays, with those from which these are reached.
-    relayed: Vec<(SocketAddr, SocketAddr)>,
+    /// The ways to this device.
+    ways: BTreeSet<Way>,
+    /// How many were named since it began.
+    named: usize,
     /// The offer that waits for its answer.
     pending: Option<(SdpPendingOffer, Option<Mid>)>,
     /// Where sound is sent, once both sides were described.
@@ -94,16 +96,11 @@ pub(super) fn use_pure_cryptography() {
 }
 
 impl Connection {
-    pub(super) fn new(
-        now: Instant,
-        addresses: impl Iterator<Item = SocketAddr>,
-        relayed: Vec<(SocketAddr, SocketAddr)>,
-    ) -> Self {
-        let addresses: Vec<SocketAddr> = addresses.collect();
+    pub(super) fn new(now: Instant, ways: BTreeSet<Way>) -> Self {
         let mut connection = Self {
             rtc: rtc(now),
-            addresses,
-            relayed,
+            ways,
+            named: 0,
             pending: None,
             mid: None,
             fingerprint: None,
@@ -130,11 +127,9 @@ impl Connection {
         self.broken = false;
         self.up = false;
         self.now = now;
-        for address in self.addresses.clone() {
-            self.offer_address(address);
-        }
-        for (address, local) in self.relayed.clone() {
-            self.offer_relayed(address, local);
+        self.named = 0;
+        for way in self.ways.clone() {
+            self.name(way);
         }
         self.handle_timeout(now);
     }
@@ -152,54 +147,32 @@ impl Connection {
         self.outputs.pop_front()
     }
 
-    pub(super) fn add_address(&mut self, address: SocketAddr) {
-        if self.addresses.contains(&address) {
-            return;
+    /// This device can be reached in another way, too.
+    pub(super) fn add(&mut self, way: Way) {
+        if self.ways.insert(way) {
+            if let Some(candidate) = self.name(way) {
+                self.event(PeerEvent::LocalCandidate { candidate });
+            }
+            self.drain();
         }
-        self.addresses.push(address);
-        if let Some(candidate) = self.offer_address(address) {
-            self.event(PeerEvent::LocalCandidate { candidate });
-        }
-        self.drain();
     }
 
-    pub(super) fn remove_address(&mut self, address: SocketAddr) {
-        self.addresses.retain(|it| *it != address);
-        if let Ok(candidate) = Candidate::host(address, "udp") {
-            self.rtc.direct_api().invalidate_candidate(&candidate);
+    /// It cannot any more.
+    pub(super) fn remove(&mut self, way: Way) {
+        if self.ways.remove(&way) {
+            if let Some(candidate) = way.candidate() {
+                self.rtc.direct_api().invalidate_candidate(&candidate);
+            }
+            self.drain();
         }
-        self.drain();
     }
 
-    pub(super) fn add_relayed(&mut self, address: SocketAddr, local: SocketAddr) {
-        self.relayed.push((address, local));
-        if let Some(candidate) = self.offer_relayed(address, local) {
-            self.event(PeerEvent::LocalCandidate { candidate });
+    fn name(&mut self, way: Way) -> Option<String> {
+        if self.named >= MAX_CANDIDATES {
+            return None;
         }
-        self.drain();
-    }
-
-    pub(super) fn remove_relayed(&mut self, address: SocketAddr) {
-        let gone = self.relayed.iter().position(|(it, _)| *it == address);
-        let Some(gone) = gone else {
-            return;
-        };
-        let (address, local) = self.relayed.remove(gone);
-        if let Ok(candidate) = Candidate::relayed(address, local, "udp") {
-            self.rtc.direct_api().invalidate_candidate(&candidate);
-        }
-        self.drain();
-    }
-
-    fn offer_relayed(&mut self, address: SocketAddr, local: SocketAddr) -> Option<String> {
-        let candidate = Candidate::relayed(address, local, "udp").ok()?;
-        let added = self.rtc.add_local_candidate(candidate)?;
-        Some(added.to_sdp_string())
-    }
-
-    fn offer_address(&mut self, address: SocketAddr) -> Option<String> {
-        let candidate = Candidate::host(address, "udp").ok()?;
-        let added = self.rtc.add_local_candidate(candidate)?;
+        let added = self.rtc.add_local_candidate(way.candidate()?)?;
+        self.named += 1;
         Some(added.to_sdp_string())
     }
 
@@ -419,9 +392,11 @@ impl Connection {
                         .and_then(|it| it.current_round_trip_time)
                         .or(stats.rtt),
                     loss_there: stats.egress_loss_fraction,
-                    relayed: pair.as_ref().is_some_and(|it| {
-                        let mut relayed = self.relayed.iter();
-                        relayed.any(|(address, _)| *address == it.local.addr)
+                    relayed: pair.as_ref().is_some_and(|pair| {
+                        let local = pair.local.addr;
+                        let is_it =
+                            |way: &Way| matches!(way, Way::Relayed { at, .. } if *at == local);
+                        self.ways.iter().any(is_it)
                     }),
                 };
             }

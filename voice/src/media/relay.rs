@@ -1,7 +1,8 @@
-//! A TURN server that carries datagrams where devices cannot reach each other (RFC 8656), over UDP.
+//! A TURN server that carries datagrams where devices cannot reach each other (RFC 8656), over UDP, TCP or TLS.
 //!
 //! One allocation serves all connections. The addresses of others that may send to it are named to the server one by
-//! one, as their candidates come.
+//! one, as their candidates come. A stream is opened by the driver, which says when it stands, what came and when it
+//! is gone.
 
 use core::fmt;
 use core::time::Duration;
@@ -10,12 +11,19 @@ use std::net::{IpAddr, SocketAddr};
 
 use dialtone_protocol::Instant;
 use turn_client_proto::api::{TurnClientApi, TurnConfig, TurnEvent, TurnPollRet, TurnRecvRet};
+use turn_client_proto::client::TurnClient;
 use turn_client_proto::stun::Instant as TurnInstant;
 use turn_client_proto::stun::agent::Transmit;
+use turn_client_proto::tcp::TurnClientTcp;
+use turn_client_proto::types::message::ALLOCATE;
+use turn_client_proto::types::stun::attribute::{ErrorCode, Nonce};
+use turn_client_proto::types::stun::message::{Message, MessageClass, TransactionId};
+use turn_client_proto::types::stun::prelude::*;
 use turn_client_proto::types::{AddressFamily, TransportType, TurnCredentials, prelude::*};
 use turn_client_proto::udp::TurnClientUdp;
 
-use super::SocketId;
+use super::frames::Frames;
+use super::{Login, SocketId, Transport};
 
 /// Addresses that may send to an allocation at most: those of a full room.
 const MAX_PERMITTED: usize = 1024;
@@ -23,101 +31,102 @@ const MAX_PERMITTED: usize = 1024;
 /// How long to wait before a server that refused, or did not answer, is asked again.
 const AGAIN: Duration = Duration::from_secs(15);
 
-/// How long a server may take to give an address: one that refuses a login may leave it at saying nothing.
+/// How long to wait before a stream is opened anew that had stood.
+const REOPEN: Duration = Duration::from_secs(1);
+
+/// How long a server may take to give an address, with the stream to it: one that refuses a login may leave it at
+/// saying nothing.
 const ALLOCATES: Duration = Duration::from_secs(8);
 
 /// A server that was not heard for so long while a connection broke is asked for another allocation.
 const SILENT: Duration = Duration::from_secs(5);
 
-/// A TURN server, and how to log in.
-#[derive(Clone, PartialEq, Eq)]
+/// Why a relay gives no address.
+#[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
-pub struct RelayServer {
-    /// Where it is.
-    pub address: SocketAddr,
-    /// The name to log in with.
-    pub username: String,
-    /// The password.
-    pub password: String,
+pub enum Trouble {
+    /// The name or the password is wrong.
+    Login,
+    /// The server refuses, with this code (RFC 8656, section 19).
+    Refused(u16),
+    /// It does not answer.
+    Silent,
+    /// There is no stream to it, or none that holds.
+    Stream(String),
 }
 
-impl RelayServer {
-    /// A server.
-    #[must_use]
-    pub fn new(address: SocketAddr, username: &str, password: &str) -> Self {
-        let (username, password) = (username.to_owned(), password.to_owned());
-        Self {
-            address,
-            username,
-            password,
-        }
-    }
-}
-
-impl fmt::Debug for RelayServer {
-    /// Without the password.
+impl fmt::Display for Trouble {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("RelayServer")
-            .field("address", &self.address)
-            .finish_non_exhaustive()
+        match self {
+            Self::Login => f.write_str("it refuses the name or the password"),
+            Self::Refused(code) => write!(f, "it refuses this device (code {code})"),
+            Self::Silent => f.write_str("it does not answer"),
+            Self::Stream(why) => write!(f, "there is no connection to it ({why})"),
+        }
     }
 }
 
 /// What a relay wants.
 pub(super) enum Output {
-    /// Others reach this device at this address.
-    Ready(SocketAddr),
-    /// They do not any more.
-    Gone(SocketAddr),
-    /// The server refuses, or does not answer.
-    Trouble,
+    /// Close the stream.
+    Close,
+    /// Open a stream.
+    Open,
     /// For the server.
     Transmit(Vec<u8>),
+    /// There is no address to be had.
+    Trouble(Trouble),
 }
 
 /// An allocation on a server, or the wish for one.
 pub(super) struct Relay {
-    server: RelayServer,
+    server: SocketAddr,
+    transport: Transport,
+    login: Login,
     pub(super) socket: SocketId,
     local: SocketAddr,
-    client: Option<TurnClientUdp>,
+    client: Option<TurnClient>,
+    /// What came over the stream, while there is one or it is being opened.
+    frames: Option<Frames>,
     relayed: Option<SocketAddr>,
     permitted: BTreeSet<IpAddr>,
     heard: Instant,
     /// Since when an address is asked for.
     asked: Instant,
+    /// What it was last asked for with, and how often.
+    question: Option<(TransactionId, u32)>,
     due: Option<Instant>,
-    /// It was said that the server refuses, and nothing has changed since.
+    /// The trouble was said, and nothing has changed since.
     troubled: bool,
     outputs: VecDeque<Output>,
 }
 
 impl Relay {
     pub(super) fn new(
-        server: RelayServer,
-        socket: SocketId,
-        local: SocketAddr,
+        server: SocketAddr,
+        (transport, login): (Transport, Login),
+        (socket, local): (SocketId, SocketAddr),
         now: Instant,
     ) -> Self {
         let mut relay = Self {
             server,
+            transport,
+            login,
             socket,
             local,
             client: None,
+            frames: None,
             relayed: None,
             permitted: BTreeSet::new(),
             heard: now,
             asked: now,
+            question: None,
             due: None,
             troubled: false,
             outputs: VecDeque::new(),
         };
-        relay.allocate(now);
+        relay.begin(now);
         relay
-    }
-
-    pub(super) const fn server(&self) -> SocketAddr {
-        self.server.address
     }
 
     pub(super) const fn local(&self) -> SocketAddr {
@@ -128,6 +137,10 @@ impl Relay {
         self.relayed
     }
 
+    pub(super) const fn is_stream(&self) -> bool {
+        matches!(self.transport, Transport::Tcp | Transport::Tls)
+    }
+
     pub(super) const fn due(&self) -> Option<Instant> {
         self.due
     }
@@ -136,16 +149,80 @@ impl Relay {
         self.outputs.pop_front()
     }
 
+    fn begin(&mut self, now: Instant) {
+        self.asked = now;
+        if self.is_stream() {
+            self.frames = Some(Frames::default());
+            self.outputs.push_back(Output::Open);
+            self.due = Some(now + ALLOCATES);
+        } else {
+            self.allocate(now);
+        }
+    }
+
     fn allocate(&mut self, now: Instant) {
-        let credentials = TurnCredentials::new(&self.server.username, &self.server.password);
+        let credentials = TurnCredentials::new(self.login.username(), self.login.password());
         let mut config = TurnConfig::new(credentials);
         if self.local.is_ipv6() {
             config.set_address_family(AddressFamily::IPV6);
         }
-        let client = TurnClientUdp::allocate(self.local, self.server.address, config);
+        let (local, server) = (self.local, self.server);
+        let client = match self.is_stream() {
+            true => TurnClientTcp::allocate(local, server, config).into(),
+            false => TurnClientUdp::allocate(local, server, config).into(),
+        };
         self.client = Some(client);
-        self.asked = now;
+        self.question = None;
+        self.heard = now;
         self.run(now);
+    }
+
+    /// Another login holds from now on. What stands, stands on.
+    pub(super) fn set_login(&mut self, login: Login, now: Instant) {
+        if self.login != login {
+            self.login = login;
+            if self.relayed.is_none() {
+                self.lose();
+                self.troubled = false;
+                self.begin(now);
+            }
+        }
+    }
+
+    /// The stream stands.
+    pub(super) fn opened(&mut self, now: Instant) {
+        if self.frames.is_some() && self.client.is_none() {
+            self.allocate(now);
+        }
+    }
+
+    /// The stream is gone, or could not be opened.
+    pub(super) fn closed(&mut self, why: &str, now: Instant) {
+        // It was not this device that closed it.
+        if self.frames.take().is_none() {
+            return;
+        }
+        let stood = self.relayed.is_some();
+        self.lose();
+        if stood {
+            self.due = Some(now + REOPEN);
+        } else {
+            self.complain(Trouble::Stream(why.to_owned()), now);
+        }
+    }
+
+    /// Takes in bytes of the stream. Answers what other devices said through it, and which.
+    pub(super) fn bytes(&mut self, bytes: &[u8], now: Instant) -> Vec<(SocketAddr, Vec<u8>)> {
+        let Some(frames) = self.frames.as_mut().filter(|_| self.client.is_some()) else {
+            return Vec::new();
+        };
+        let Ok(messages) = frames.push(bytes) else {
+            let what = "what comes is no TURN".to_owned();
+            self.give_up(Trouble::Stream(what), now);
+            return Vec::new();
+        };
+        let messages = messages.iter();
+        messages.filter_map(|it| self.message(it, now)).collect()
     }
 
     /// Lets an address send to the allocation.
@@ -160,18 +237,40 @@ impl Relay {
         self.run(now);
     }
 
-    /// Takes in a datagram of the server. Answers what another device said through it, and which.
-    pub(super) fn datagram(&mut self, bytes: &[u8], now: Instant) -> Option<(SocketAddr, Vec<u8>)> {
+    /// Takes in a message of the server. Answers what another device said through it, and which.
+    pub(super) fn message(&mut self, bytes: &[u8], now: Instant) -> Option<(SocketAddr, Vec<u8>)> {
+        let message = Message::from_bytes(bytes).ok()?;
+        if !is_digestible(&message) {
+            return None;
+        }
         self.heard = now;
+        if let Some(trouble) = self.refusal(&message) {
+            self.give_up(trouble, now);
+            return None;
+        }
         let client = self.client.as_mut()?;
-        let (from, to) = (self.server.address, self.local);
-        let transmit = Transmit::new(bytes, TransportType::Udp, from, to);
+        let (from, to) = (self.server, self.local);
+        let transmit = Transmit::new(bytes, client.transport(), from, to);
         let said = match client.recv(transmit, turn(now)) {
             TurnRecvRet::PeerData(data) => Some((data.peer, data.data().to_vec())),
             _ => None,
         };
         self.run(now);
         said
+    }
+
+    /// Why the server gives no address, if this says so. The first refusal only says how to log in.
+    fn refusal(&self, message: &Message<'_>) -> Option<Trouble> {
+        let (id, times) = self.question?;
+        let is_answer = message.transaction_id() == id && message.has_class(MessageClass::Error);
+        if !is_answer || self.relayed.is_some() {
+            return None;
+        }
+        match message.attribute::<ErrorCode>().ok()?.code() {
+            ErrorCode::UNAUTHORIZED if times > 1 => Some(Trouble::Login),
+            ErrorCode::UNAUTHORIZED | ErrorCode::STALE_NONCE => None,
+            code => Some(Trouble::Refused(code)),
+        }
     }
 
     /// Sends a datagram to another device.
@@ -187,52 +286,46 @@ impl Relay {
         self.run(now);
     }
 
-    /// A connection broke: perhaps because the server forgot the allocation.
+    /// A connection broke: perhaps because the server forgot the allocation, or the stream leads nowhere any more.
     pub(super) fn connection_broke(&mut self, now: Instant) {
-        if now - self.heard >= SILENT {
+        if self.client.is_some() && now - self.heard >= SILENT {
             self.lose();
             self.heard = now;
-            self.allocate(now);
+            self.begin(now);
         }
     }
 
     pub(super) fn handle_timeout(&mut self, now: Instant) {
         if self.due.is_some_and(|at| at <= now) {
-            let late = self.relayed.is_none() && now >= self.asked + ALLOCATES;
-            match self.client {
-                Some(_) if late => self.give_up(now),
-                Some(_) => self.run(now),
-                None => self.allocate(now),
+            let asks = self.client.is_some() || self.frames.is_some();
+            if !asks {
+                self.begin(now);
+            } else if self.relayed.is_none() && now >= self.asked + ALLOCATES {
+                self.give_up(Trouble::Silent, now);
+            } else {
+                self.run(now);
             }
         }
     }
 
     fn run(&mut self, now: Instant) {
         loop {
+            self.take_transmits(now);
             let Some(client) = &mut self.client else {
                 return;
             };
-            while let Some(transmit) = client.poll_transmit(turn(now)) {
-                let bytes = transmit.data.as_ref().to_vec();
-                self.outputs.push_back(Output::Transmit(bytes));
-            }
             match client.poll_event() {
                 Some(TurnEvent::AllocationCreated(TransportType::Udp, address)) => {
-                    self.relayed = Some(address);
-                    self.troubled = false;
-                    self.outputs.push_back(Output::Ready(address));
-                    for ip in self.permitted.clone() {
-                        if let Some(client) = &mut self.client {
-                            let _ = client.create_permission(TransportType::Udp, ip, turn(now));
-                        }
-                    }
+                    self.ready(address, now);
                 }
-                Some(TurnEvent::AllocationCreateFailed(_)) => return self.give_up(now),
+                Some(TurnEvent::AllocationCreateFailed(_)) => {
+                    return self.give_up(Trouble::Silent, now);
+                }
                 Some(_) => {}
                 None => match client.poll(turn(now)) {
                     TurnPollRet::WaitUntil(at) => {
                         let wait = at.saturating_duration_since(turn(now));
-                        if client_has_more(client, now, &mut self.outputs) {
+                        if self.take_transmits(now) {
                             continue;
                         }
                         let due = now + wait.max(Duration::from_millis(1));
@@ -240,41 +333,76 @@ impl Relay {
                         self.due = late.into_iter().chain([due]).min();
                         return;
                     }
-                    TurnPollRet::Closed => return self.give_up(now),
-                    TurnPollRet::AllocateTcpSocket { .. } | TurnPollRet::TcpClose { .. } => return,
+                    // No streams are asked for on its other side.
+                    TurnPollRet::Closed
+                    | TurnPollRet::AllocateTcpSocket { .. }
+                    | TurnPollRet::TcpClose { .. } => return self.give_up(Trouble::Silent, now),
                 },
             }
         }
     }
 
-    fn give_up(&mut self, now: Instant) {
+    fn ready(&mut self, address: SocketAddr, now: Instant) {
+        self.relayed = Some(address);
+        self.troubled = false;
+        if let Some(client) = &mut self.client {
+            for ip in &self.permitted {
+                let _ = client.create_permission(TransportType::Udp, *ip, turn(now));
+            }
+        }
+    }
+
+    /// Answers whether there were any.
+    fn take_transmits(&mut self, now: Instant) -> bool {
+        let mut any = false;
+        while let Some(client) = &mut self.client {
+            let Some(transmit) = client.poll_transmit(turn(now)) else {
+                break;
+            };
+            let bytes = transmit.data.as_ref().to_vec();
+            if let Ok(message) = Message::from_bytes(&bytes)
+                && message.has_method(ALLOCATE)
+            {
+                let id = message.transaction_id();
+                self.question = match self.question {
+                    Some((before, times)) if before == id => Some((id, times)),
+                    Some((_, times)) => Some((id, times + 1)),
+                    None => Some((id, 1)),
+                };
+            }
+            self.outputs.push_back(Output::Transmit(bytes));
+            any = true;
+        }
+        any
+    }
+
+    fn give_up(&mut self, trouble: Trouble, now: Instant) {
         self.lose();
+        self.complain(trouble, now);
+    }
+
+    fn complain(&mut self, trouble: Trouble, now: Instant) {
         if !core::mem::replace(&mut self.troubled, true) {
-            self.outputs.push_back(Output::Trouble);
+            self.outputs.push_back(Output::Trouble(trouble));
         }
         self.due = Some(now + AGAIN);
     }
 
-    fn lose(&mut self) {
+    /// Lets go of what there is.
+    pub(super) fn lose(&mut self) {
         self.client = None;
-        if let Some(address) = self.relayed.take() {
-            self.outputs.push_back(Output::Gone(address));
+        if self.frames.take().is_some() {
+            self.outputs.push_back(Output::Close);
         }
+        self.relayed = None;
     }
 }
 
-/// What polling made.
-fn client_has_more(
-    client: &mut TurnClientUdp,
-    now: Instant,
-    outputs: &mut VecDeque<Output>,
-) -> bool {
-    let mut more = false;
-    while let Some(transmit) = client.poll_transmit(turn(now)) {
-        outputs.push_back(Output::Transmit(transmit.data.as_ref().to_vec()));
-        more = true;
-    }
-    more
+/// Whether the library can take a message in: it cuts a nonce in the middle of a character, which a nonce has no
+/// reason to hold (RFC 8489, section 14.10: quoted text of HTTP).
+fn is_digestible(message: &Message<'_>) -> bool {
+    let mut attributes = message.iter_attributes().map(|(_, attribute)| attribute);
+    attributes.all(|it| it.get_type() != Nonce::TYPE || it.value.is_ascii())
 }
 
 /// The library's moment.
@@ -286,6 +414,7 @@ impl fmt::Debug for Relay {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Relay")
             .field("server", &self.server)
+            .field("transport", &self.transport)
             .field("ready", &self.relayed.is_some())
             .finish_non_exhaustive()
     }

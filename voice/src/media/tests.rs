@@ -6,10 +6,12 @@
 )]
 
 use std::collections::BTreeMap;
+use std::net::SocketAddr;
 use std::time::Duration;
 
-use dialtone_protocol::Machine;
-use dialtone_protocol::voice::{Input as PairInput, Output as PairOutput, Pair, Say};
+use dialtone_protocol::voice::room::PeerId;
+use dialtone_protocol::voice::{Command, Input as PairInput, Output as PairOutput, Pair, Say};
+use dialtone_protocol::{Instant, Machine};
 
 use super::*;
 
@@ -125,7 +127,10 @@ impl World {
                 };
                 let _ = pair.handle_input(event.as_input(), now);
             }
-            Output::RelayTrouble { server } => panic!("there is no relay {server}"),
+            Output::RelayTrouble { server, .. } => panic!("there is no relay {server}"),
+            Output::CloseStream { .. } | Output::OpenStream { .. } | Output::WriteStream { .. } => {
+                panic!("there is no server")
+            }
             Output::Sound { peer, packet } => {
                 let other = usize::try_from(peer.0).unwrap();
                 self.sound.entry((one, other)).or_default().push(packet);

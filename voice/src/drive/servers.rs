@@ -1,0 +1,135 @@
+//! Which STUN and TURN servers are used: those of the settings, or else those that the server names.
+
+use std::net::{SocketAddr, ToSocketAddrs};
+
+use dialtone_protocol::runtime::Runtime;
+use dialtone_protocol::wire::event::IceServer;
+
+use super::{Daemon, Incoming, Stream, log};
+use crate::media::{Login, MAX_SERVERS, Named, Server, Service, StreamId};
+
+/// URLs that are read at most: most of them may be of a kind that is not used.
+const MAX_URLS: usize = 64;
+
+impl<R: Runtime> Daemon<R> {
+    /// The server named STUN and TURN servers. Those of the settings stand in place of those of their kind.
+    pub(super) fn name_servers(&self, named: &[IceServer]) {
+        let (stun, turn): (Vec<Named>, Vec<Named>) = read(named)
+            .into_iter()
+            .partition(|it| it.service == Service::Stun);
+        let prefer = |own: &[Named], named| match own.is_empty() {
+            true => named,
+            false => own.to_vec(),
+        };
+        // Without a relay some are not heard at all: those come first.
+        let mut wanted = prefer(&self.settings.turn, turn);
+        wanted.extend(prefer(&self.settings.stun, stun));
+        wanted.truncate(MAX_SERVERS);
+        let (runtime, incoming) = (self.runtime.clone(), self.incoming.0.clone());
+        // Names may take their time.
+        self.runtime.spawn(async move {
+            let found = runtime.unblock(move || wanted.iter().flat_map(look_up).collect());
+            let _ = incoming.send(Incoming::Servers(found.await)).await;
+        });
+    }
+
+    pub(super) fn stream(&mut self, id: StreamId, stream: Stream) {
+        let now = self.runtime.now();
+        match stream {
+            Stream::Opened => self.mesh.stream_opened(id, now),
+            Stream::Bytes(bytes) => self.mesh.stream_bytes(id, &bytes, now),
+            Stream::Closed(why) => {
+                self.streams.close(id);
+                self.mesh.stream_closed(id, &why, now);
+            }
+        }
+    }
+}
+
+/// The servers among these that can be used.
+fn read(servers: &[IceServer]) -> Vec<Named> {
+    let urls = servers.iter().flat_map(|server| {
+        let login = match (&server.username, &server.credential) {
+            (Some(username), Some(password)) => Login::new(username, password.expose()),
+            _ => None,
+        };
+        let one = move |url: &String| Named::parse(url, login.as_ref());
+        server.urls.iter().map(one)
+    });
+    let read = urls.take(MAX_URLS).filter_map(|named| {
+        let said = named.inspect_err(|error| {
+            log::note(format_args!(
+                "a STUN or TURN server is passed over: {error}"
+            ));
+        });
+        said.ok()
+    });
+    read.collect()
+}
+
+/// A server at the address that the system prefers; one for STUN at one of each kind, since each kind has its own NAT.
+fn look_up(named: &Named) -> Vec<Server> {
+    let found = (named.host.as_str(), named.port).to_socket_addrs();
+    let found: Vec<SocketAddr> = found.map(Iterator::collect).unwrap_or_default();
+    let first = |wanted: fn(&SocketAddr) -> bool| found.iter().copied().find(wanted);
+    let addresses: Vec<SocketAddr> = match named.service {
+        Service::Stun => {
+            let both = [first(SocketAddr::is_ipv4), first(SocketAddr::is_ipv6)];
+            both.into_iter().flatten().collect()
+        }
+        Service::Turn { .. } => found.first().copied().into_iter().collect(),
+    };
+    if addresses.is_empty() {
+        log::note(format_args!("{} has no address", named.host));
+    }
+    addresses.into_iter().map(|it| named.at(it)).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "tests")]
+
+    use dialtone_protocol::wire::sensitive::Sensitive;
+
+    use super::*;
+
+    #[test]
+    fn what_can_be_used_is_read_and_the_rest_passed_over() {
+        let urls = [
+            "turn:turn.example",
+            "turn:turn.example?transport=sctp",
+            "turns:turn.example?transport=tcp",
+            "http://turn.example",
+        ];
+        let turn = IceServer {
+            urls: urls.map(str::to_owned).to_vec(),
+            username: Some("ann".to_owned()),
+            credential: Some(Sensitive::new("secret")),
+        };
+        let open = IceServer {
+            urls: vec![
+                "stun:stun.example:99".to_owned(),
+                "turn:open.example".to_owned(),
+            ],
+            username: None,
+            credential: None,
+        };
+        let found = read(&[turn, open]);
+        let found: Vec<_> = found.iter().map(|it| (it.host.as_str(), it.port)).collect();
+        assert_eq!(
+            found,
+            [
+                ("turn.example", 3478),
+                ("turn.example", 5349),
+                ("stun.example", 99)
+            ]
+        );
+    }
+
+    #[test]
+    fn an_address_needs_no_look_up() {
+        let named = Named::parse("stun:127.0.0.1:99", None).unwrap();
+        let found: Vec<_> = look_up(&named).iter().map(|it| it.address).collect();
+        assert_eq!(found, [SocketAddr::from(([127, 0, 0, 1], 99))]);
+    }
+}
