@@ -48,6 +48,8 @@ pub(crate) struct Authority {
 
 impl Authority {
     pub(crate) fn of(person: &Person) -> Self {
+        // The program reads what the log says by now.
+        person.run(["members"]).lines();
         let home = Home::open(Some(person.home().to_owned())).unwrap();
         let account = home.choose(None).unwrap();
         let passphrase = Passphrase::new(person.password());

@@ -148,7 +148,9 @@ impl fmt::Display for Leaving {
             Self::Asked => f.write_str("you left"),
             Self::NotAllowed(refusal) => refusal.fmt(f),
             Self::Refused(words) => write!(f, "the server refuses: {words}"),
-            Self::TurnedOut => f.write_str("the server put this device out of the room"),
+            Self::TurnedOut => f.write_str(
+                "the server put this device out of the room: its channel was deleted, or you may not be in it any more",
+            ),
         }
     }
 }
