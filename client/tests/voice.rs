@@ -2,6 +2,7 @@
 
 #![expect(
     clippy::unwrap_used,
+    clippy::panic,
     clippy::indexing_slicing,
     clippy::cast_possible_truncation,
     clippy::cast_precision_loss,
@@ -11,6 +12,9 @@
 
 #[allow(dead_code, reason = "other tests use the rest")]
 mod common;
+#[allow(dead_code, reason = "the daemon's own tests use the rest")]
+#[path = "../../voice/tests/media/coturn.rs"]
+mod coturn;
 #[path = "voice/log.rs"]
 mod log;
 #[path = "voice/sound.rs"]
@@ -22,7 +26,8 @@ use std::process::Command;
 use std::thread;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-use common::{PATIENCE, Person, Running, daemon_binary, founded, invited, signal};
+use common::{PATIENCE, Person, Running, daemon_binary, founded, free_port, invited, signal};
+use coturn::Coturn;
 use dialtone_protocol::sigchain::Payload;
 use log::Authority;
 use sound::{Wav, find, likeness, read, read_any, speech, write};
@@ -112,6 +117,7 @@ macro_rules! on_both_runtimes {
 
 on_both_runtimes! {
     what_one_says_the_other_hears;
+    what_one_says_the_other_hears_through_a_relay_alone;
 }
 
 // spec 11.40, 11.41
@@ -136,6 +142,69 @@ fn what_one_says_the_other_hears(runtime: &'static str) {
     eprintln!("from mouth to ear: {delay:.1} ms");
     // Ten times what is promised.
     assert!((0.0..600.0).contains(&delay), "{delay}");
+}
+
+// spec 11.51, 11.54, 11.55
+fn what_one_says_the_other_hears_through_a_relay_alone(runtime: &'static str) {
+    let mut coturn = Coturn::start([free_port(), free_port()]);
+    let (_server, alice) = founded(runtime);
+    let bob = invited("bob", runtime, &alice);
+    let (path, words) = words(&bob, 5);
+    let authority = coturn.authority();
+    let authority = authority.to_str().unwrap();
+    let all = ["stun", "udp", "tcp", "tls"].map(|by| (by, coturn.url(by)));
+    let urls = |by: &str| all.iter().find(|(it, _)| *it == by).unwrap().1.clone();
+    let relay = |by: &str| -> Vec<String> {
+        let (stun, turn) = (urls("stun"), urls(by));
+        let flags = [
+            ["--voice-stun", &stun],
+            ["--voice-turn", &turn],
+            ["--voice-turn-user", "ann"],
+            ["--voice-turn-pass", "secret"],
+            ["--ca", authority],
+        ];
+        let flags = flags.as_flattened().iter().chain(&["--voice-relay-only"]);
+        flags.map(|it| (*it).to_owned()).collect()
+    };
+    let start = |person: &Person, by: &str, more: &[&str]| {
+        let relay = relay(by);
+        let relay = relay.iter().map(String::as_str);
+        let flags: Vec<&str> = relay.chain(more.iter().copied()).collect();
+        Voice::start(person, &flags)
+    };
+    let input = ["--input", path.to_str().unwrap()];
+    for by in ["udp", "tcp", "tls"] {
+        let alice_hears = start(&alice, by, &[]);
+        alice_hears.running.until_err("in the room");
+        let bob_speaks = start(&bob, by, &input);
+        bob_speaks.running.until_err("the file is at its end");
+        bob_speaks.running.signal("INT");
+        assert_eq!(bob_speaks.running.wait().code(), 0);
+        let folder = alice_hears.folder.clone();
+        let recorded = alice_hears.recording();
+        let likeness = heard(&words[48_000 * 3..48_000 * 4], &recorded);
+        assert!(likeness > 0.8, "{by}: {likeness} {}", log_of(&alice));
+        fs::remove_dir_all(folder).unwrap();
+    }
+    // It was the relay: without it nothing is heard.
+    coturn.kill();
+    let alice_hears = start(&alice, "tcp", &[]);
+    alice_hears.running.until_err("in the room");
+    let bob_speaks = start(&bob, "tcp", &input);
+    for voice in [&alice_hears, &bob_speaks] {
+        voice
+            .running
+            .until_err("cannot be used: there is no connection to it");
+    }
+    bob_speaks.running.until_err("the file is at its end");
+    for voice in [&alice_hears, &bob_speaks] {
+        voice.running.signal("INT");
+    }
+    let heard = fs::read_dir(&alice_hears.folder).map(Iterator::count);
+    assert_eq!(heard.unwrap_or(0), 0);
+    for voice in [alice_hears, bob_speaks] {
+        assert_eq!(voice.running.wait().code(), 0);
+    }
 }
 
 /// From when something is said until it is heard, in milliseconds, by what both daemons say of their clocks.

@@ -16,8 +16,8 @@ use crate::media::{Server, StreamId};
 /// How much is read at once, in bytes.
 const CHUNK: usize = 4096;
 
-/// Messages that wait to be written: a second of sound for a full room. More is lost, as sound that is late is.
-const WAITING: usize = 1024;
+/// Messages that wait to be written: some seconds of sound for one listener. More is lost, as sound that is late is.
+const WAITING: usize = 256;
 
 /// What a stream does.
 #[derive(Clone, Debug, PartialEq, Eq)]
