@@ -22,6 +22,7 @@ fuzz: ## Fuzz each target for SECONDS_EACH (default 10); needs a nightly toolcha
 
 bench: ## Measure the engines
 	cargo bench -p dialtone-protocol
+	cargo bench -p dialtone-voice --bench chains
 
 screens: ## Draw the screens of docs/screens anew
 	DIALTONE_DRAW_SCREENS=1 cargo test -p dialtone-client --lib tui::
