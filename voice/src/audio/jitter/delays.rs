@@ -93,7 +93,7 @@ impl Delays {
 
     /// Takes a packet into account. `time`: in samples, by the sender's clock.
     pub(super) fn measure(&mut self, seq: u64, time: u64, arrived: Instant) {
-        let transit = transit(time, arrived);
+        let transit = way(time, arrived);
         if let Some(last) = self.last.replace(transit) {
             #[expect(clippy::cast_precision_loss, reason = "differences are small")]
             let step = transit.abs_diff(last).min(1_000_000) as f64;
@@ -124,7 +124,7 @@ impl Delays {
                 self.window.push_back(Seen {
                     seq: seq.saturating_sub(1),
                     time,
-                    transit: self::transit(time, arrived),
+                    transit: way(time, arrived),
                     arrived,
                     itself: false,
                 });
@@ -135,7 +135,7 @@ impl Delays {
 
     /// How long after the fastest packets' arrival a sound is played, in microseconds: it may be negative.
     pub(super) fn lag(&self, time: u64, at: Instant) -> i64 {
-        transit(time, at).saturating_sub(self.fastest)
+        way(time, at).saturating_sub(self.fastest)
     }
 
     /// How long packets should wait, from when the fastest would have arrived.
@@ -209,8 +209,8 @@ const fn micros(samples: u64) -> u64 {
     samples.saturating_mul(125) / 6
 }
 
-/// From the sender's clock to ours, in microseconds.
-fn transit(time: u64, at: Instant) -> i64 {
+/// How long a sound of this time was on its way, in microseconds from any beginning.
+fn way(time: u64, at: Instant) -> i64 {
     let at = i64::try_from(at.as_micros()).unwrap_or(i64::MAX);
     at.saturating_sub(i64::try_from(micros(time)).unwrap_or(i64::MAX))
 }
