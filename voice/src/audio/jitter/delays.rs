@@ -77,7 +77,9 @@ impl Default for Delays {
 impl Delays {
     /// The time of a packet as it does not wrap.
     pub(super) fn unwrap(&mut self, time: u32) -> u64 {
-        let (last, long) = self.clock.unwrap_or((time, BEGINNING + u64::from(time)));
+        let (last, long) = self
+            .clock
+            .unwrap_or_else(|| (time, BEGINNING + u64::from(time)));
         let step = i64::from(time.wrapping_sub(last).cast_signed());
         let long = long.saturating_add_signed(step);
         self.clock = Some((time, long));
