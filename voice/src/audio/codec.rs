@@ -5,8 +5,9 @@ use core::fmt;
 use audiopus::coder;
 use audiopus::{Application, Bitrate, Channels, SampleRate};
 
-/// Bits in a second: speech is transparent to most at this rate, and eight people in a mesh send 200 kbit/s each.
-const BITRATE: i32 = 28_000;
+/// Bits in a second: room for speech and for what carries the frame before once more, without which a loss of 5 %
+/// costs much (docs/performance.md). Eight people in a mesh send 250 kbit/s each.
+const BITRATE: i32 = 36_000;
 
 /// How hard the encoder tries, 0 to 10: above 8 it takes a third longer for what nobody hears.
 const COMPLEXITY: u8 = 8;
