@@ -7,7 +7,7 @@ use std::time::Duration;
 use dialtone_protocol::client::Change;
 use dialtone_protocol::ids::{ServerId, StoreId};
 use dialtone_protocol::limits::{
-    BACKOFF_MOST, CONNECT_TIMEOUT, HEARTBEAT, IDLE_TIMEOUT, ONLINE_STABLE, PROTOCOL,
+    BACKOFF_MOST, CONNECT_TIMEOUT, HEARTBEAT, IDLE_TIMEOUT, ONLINE_STABLE, PROBE_TIMEOUT, PROTOCOL,
 };
 use dialtone_protocol::session::{
     Attempt, CallFailure, Event, Input, InputError, Output, Session, State, Stop, Transmit, Warning,
@@ -299,6 +299,34 @@ fn a_silent_server_is_asked_and_then_given_up() {
     assert_eq!(link.transmits(), [Transmit::CloseSocket]);
 }
 
+// spec 7.7
+#[test]
+fn after_another_address_the_server_has_to_show_soon_that_it_is_reached() {
+    let mut link = Link::online();
+    for answers in [true, false] {
+        link.input(Input::NetworkChanged).unwrap();
+        assert_eq!(link.transmits(), [Transmit::Ping]);
+        // More changes do not put it off.
+        link.pass(PROBE_TIMEOUT / 2);
+        link.input(Input::NetworkChanged).unwrap();
+        if answers {
+            link.input(Input::Heard).unwrap();
+        }
+        link.pass(PROBE_TIMEOUT / 2);
+        assert_eq!(link.session.state() == State::Online, answers);
+    }
+    assert!(waits(link.session.state()));
+    link.drain();
+    link.input(Input::NetworkChanged).unwrap();
+    assert_eq!(link.transmits(), [Transmit::OpenSocket { token: token() }]);
+    link.input(Input::NetworkChanged).unwrap();
+    link.pass(PROBE_TIMEOUT);
+    assert!(
+        waits(link.session.state()),
+        "it stood on the address before"
+    );
+}
+
 // spec 7.6
 #[test]
 fn a_newer_protocol_stops_with_its_name() {
@@ -383,6 +411,7 @@ fn input() -> impl Strategy<Value = Option<Input>> {
             store: StoreId([store; 16]),
         })),
         1 => Just(Some(Input::Heard)),
+        1 => Just(Some(Input::NetworkChanged)),
         1 => Just(Some(Input::TokenRefused)),
     ]
 }

@@ -197,6 +197,28 @@ fn another_network_restarts_at_once_and_once_for_many_changes() {
     assert_eq!(outputs(&mut pair)[1], make_offer(2, true));
 }
 
+// spec 11.27
+#[test]
+fn an_offer_that_may_be_lost_is_made_anew_when_signals_get_through_again() {
+    let mut pair = standing(false);
+    pair.handle_input(Input::Reachable, at(5)).unwrap();
+    assert_eq!(outputs(&mut pair), [], "nothing was said");
+    pair.handle_input(Input::NetworkChanged, at(5)).unwrap();
+    pair.handle_input(Input::Reachable, at(5)).unwrap();
+    assert_eq!(outputs(&mut pair), [make_offer(1, true)], "it is not said");
+    let (generation, sdp) = (1, "offer");
+    pair.handle_input(Input::OfferMade { generation, sdp }, at(5))
+        .unwrap();
+    assert_eq!(outputs(&mut pair), [Output::Send(offer(1))]);
+    pair.handle_input(Input::Reachable, at(6)).unwrap();
+    let rollback = Output::Media(Command::Rollback);
+    assert_eq!(outputs(&mut pair), [rollback, make_offer(2, true)]);
+    pair.handle_input(Input::Failed, at(7)).unwrap();
+    outputs(&mut pair);
+    pair.handle_input(Input::Reachable, at(7)).unwrap();
+    assert_eq!(outputs(&mut pair), [], "it is under way");
+}
+
 // spec 11.25
 #[test]
 fn what_belongs_to_an_earlier_exchange_changes_nothing() {

@@ -53,6 +53,19 @@ fn those_in_a_room_hear_each_other_in_a_moment() {
     assert!(settle(&mut world, 30));
 }
 
+// spec 7.7, 11.24
+#[test]
+fn who_has_another_address_is_heard_again_soon() {
+    for device in 0..DEVICES {
+        let mut world = World::new(DEVICES, vec![(100, 1, Fault::Moved { device })], 2);
+        for _ in 0..101 {
+            world.step();
+        }
+        assert!(!world.all_hear_all());
+        assert!(settle(&mut world, 80), "{device}");
+    }
+}
+
 proptest! {
     // spec 11.40 to 11.49: whatever happened, all hear all some time after it has ended, and then nothing is said any
     // more.

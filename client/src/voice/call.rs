@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use async_channel::{Receiver, Sender};
 use async_io::Async;
+use dialtone_protocol::client::Client;
 use dialtone_protocol::ids::{ChannelId, DeviceId, UserId};
 use dialtone_protocol::limits::MAX_IPC_LINE_BYTES;
 use dialtone_protocol::runtime::Runtime;
@@ -318,6 +319,10 @@ impl<R: Runtime> Keeper<R> {
                     && self.kept.room == Some(*room)
                 {
                     self.forget_room().await;
+                }
+                // It sees that this machine has other addresses, which this program does not.
+                if event == (Event::VoiceLink { online: false }) {
+                    self.account.with(Client::doubt_connection).await;
                 }
                 let _ = self.news.try_send(News::Said(event));
             }

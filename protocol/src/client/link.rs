@@ -7,7 +7,7 @@ use super::io::LinkFailure;
 use super::{Client, Output};
 use crate::limits;
 use crate::machine::Machine;
-use crate::session::State;
+use crate::session::{self, State};
 use crate::time::Instant;
 
 /// How the account stands to its server, beside the session.
@@ -72,6 +72,15 @@ impl Client {
         self.link.refused = false;
         self.link.closing = None;
         self.open_session();
+        self.pump();
+    }
+
+    /// Another connection of this machine with the server was lost: this one has to show soon that it stands (spec 7.7).
+    pub fn doubt_connection(&mut self, now: Instant) {
+        self.pass(now);
+        if self.session.state() == State::Online {
+            self.tell_session(session::Input::NetworkChanged);
+        }
         self.pump();
     }
 

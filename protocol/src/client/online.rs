@@ -60,7 +60,7 @@ impl Client {
         }
     }
 
-    fn tell_session(&mut self, input: session::Input) {
+    pub(super) fn tell_session(&mut self, input: session::Input) {
         // An input that does not fit the session's state changes nothing.
         let _ = self.session.handle_input(input, self.now);
         self.drain_session();

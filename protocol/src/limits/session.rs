@@ -21,5 +21,9 @@ pub const HEARTBEAT: Duration = Duration::from_secs(25);
 /// When a silent server is given up.
 pub const IDLE_TIMEOUT: Duration = Duration::from_secs(40);
 
+/// How long the server may take for a sign of life after the addresses of this device changed: what stood on an address
+/// that is gone says nothing of it. More than a round trip of a slow network takes, and little for who talks.
+pub const PROBE_TIMEOUT: Duration = Duration::from_secs(3);
+
 /// A connection that held for so long is not part of the trouble before it: the next loss waits little again.
 pub const ONLINE_STABLE: Duration = Duration::from_secs(10);

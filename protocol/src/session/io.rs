@@ -106,6 +106,8 @@ pub enum Input {
     },
     /// Any frame came. Said before what the frame itself means.
     Heard,
+    /// The addresses of this device changed.
+    NetworkChanged,
     /// A call with the session's token was answered with 401.
     TokenRefused,
 }

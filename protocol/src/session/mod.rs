@@ -29,7 +29,8 @@ use self::memory::Memory;
 use crate::crypto::Entropy;
 use crate::ids::{ServerId, StoreId};
 use crate::limits::{
-    BACKOFF_FIRST, BACKOFF_MOST, CONNECT_TIMEOUT, HEARTBEAT, IDLE_TIMEOUT, ONLINE_STABLE, PROTOCOL,
+    BACKOFF_FIRST, BACKOFF_MOST, CONNECT_TIMEOUT, HEARTBEAT, IDLE_TIMEOUT, ONLINE_STABLE,
+    PROBE_TIMEOUT, PROTOCOL,
 };
 use crate::machine::Machine;
 use crate::time::Instant;
@@ -52,6 +53,8 @@ pub struct Session {
     deadline: Option<Instant>,
     /// When the server was last heard.
     heard: Instant,
+    /// Whether it has to show by the deadline that it is still reached.
+    probed: bool,
     /// When the connection came to be.
     since: Instant,
     outputs: VecDeque<Output>,
@@ -72,6 +75,7 @@ impl Session {
             refusals: 0,
             deadline: None,
             heard: Instant::ZERO,
+            probed: false,
             since: Instant::ZERO,
             outputs: VecDeque::new(),
         }
@@ -268,7 +272,7 @@ impl Session {
     /// A quiet server is asked for a sign of life, and given up when none comes (spec 7.5).
     fn check_pulse(&mut self) {
         let silent = self.now - self.heard;
-        if silent >= IDLE_TIMEOUT {
+        if silent >= IDLE_TIMEOUT || self.probed {
             self.fail();
         } else if silent >= HEARTBEAT {
             self.transmit(Transmit::Ping);
@@ -278,8 +282,27 @@ impl Session {
         }
     }
 
+    /// What is under way may stand on an address that is gone: it has to show soon that it does not (spec 7.7).
+    fn network_changed(&mut self) {
+        let soon = self.now + PROBE_TIMEOUT;
+        match self.state {
+            State::Online if !self.probed => {
+                self.probed = true;
+                self.transmit(Transmit::Ping);
+                self.deadline = Some(soon);
+            }
+            State::Authenticating | State::OpeningSocket | State::AwaitWelcome => {
+                self.deadline = self.deadline.map(|at| at.min(soon));
+            }
+            // What failed may have failed for want of a network.
+            State::Waiting { .. } => self.begin(),
+            State::Online | State::Offline | State::Stopped(_) => {}
+        }
+    }
+
     fn enter(&mut self, state: State, lasting: Option<Duration>) {
         self.deadline = lasting.map(|lasting| self.now + lasting);
+        self.probed = false;
         if self.state != state {
             self.state = state;
             self.event(Event::StateChanged(state));
@@ -326,7 +349,7 @@ impl Session {
                 self.state,
                 State::OpeningSocket | State::AwaitWelcome | State::Online
             ),
-            Input::TokenRefused => true,
+            Input::NetworkChanged | Input::TokenRefused => true,
         };
         if fits {
             Ok(())
@@ -360,7 +383,8 @@ impl Machine for Session {
                 server,
                 store,
             } => self.take_welcome(protocol, server, store),
-            Input::Heard => self.heard = self.now,
+            Input::Heard => (self.heard, self.probed) = (self.now, false),
+            Input::NetworkChanged => self.network_changed(),
             Input::TokenRefused => match self.state {
                 State::OpeningSocket | State::AwaitWelcome | State::Online => {
                     self.take_token_refusal();

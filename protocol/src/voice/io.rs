@@ -37,6 +37,8 @@ pub enum Input<'a> {
     },
     /// The addresses of this device changed.
     NetworkChanged,
+    /// What is said reaches the other device again. What was said meanwhile may be lost.
+    Reachable,
     /// The other device offers. That it is its offer was checked.
     Offer {
         /// One more with each offer that it makes.

@@ -271,6 +271,22 @@ impl Pair {
         }
     }
 
+    /// An offer that may not have arrived is made anew, and what is broken is mended now.
+    fn reachable(&mut self) {
+        match self.phase {
+            Phase::AwaitAnswer { .. } => {
+                self.media(Command::Rollback);
+                self.offer();
+            }
+            Phase::Idle | Phase::AwaitRetry if !self.up => self.offer(),
+            Phase::Idle
+            | Phase::AwaitRetry
+            | Phase::AwaitOwnOffer { .. }
+            | Phase::AwaitOwnAnswer { .. }
+            | Phase::Closed => {}
+        }
+    }
+
     fn expired(&mut self) {
         match self.phase {
             Phase::Idle if self.up => self.deadline = None,
@@ -317,6 +333,10 @@ impl Machine for Pair {
             Input::LocalCandidate { candidate } => self.local_candidate(candidate),
             Input::NetworkChanged => {
                 self.network_changed();
+                Ok(())
+            }
+            Input::Reachable => {
+                self.reachable();
                 Ok(())
             }
             Input::Offer { generation, sdp } => self.offered(generation, sdp),

@@ -46,6 +46,8 @@ pub(crate) struct Device {
     /// Which number of socket it has, if it is open.
     socket: Option<u64>,
     opening: bool,
+    /// The socket that stands on an address which is gone: nothing comes through it, and nobody is told.
+    deaf: Option<u64>,
     pub(crate) media: BTreeMap<PeerId, Media>,
     /// Questions on their way to their answers.
     asked: VecDeque<(u64, AskId, Question)>,
@@ -84,10 +86,17 @@ fn device(number: usize) -> Device {
         },
         socket: None,
         opening: false,
+        deaf: None,
         media: BTreeMap::new(),
         asked: VecDeque::new(),
         events: Vec::new(),
         is_out: true,
+    }
+}
+
+impl Device {
+    fn hears(&self, socket: u64) -> bool {
+        self.socket == Some(socket) && self.deaf != Some(socket)
     }
 }
 
@@ -336,6 +345,11 @@ impl World {
             self.hang_up(one, true);
         }
         if self.begins(|fault| matches!(fault, Fault::Moved { device } if is_it(device))) {
+            let device = &mut self.devices[one];
+            device.deaf = device.socket;
+            for media in device.media.values_mut() {
+                media.both = None;
+            }
             self.input(one, Input::NetworkChanged);
         }
         if self.begins(|fault| matches!(fault, Fault::Killed { device } if is_it(device))) {
@@ -415,7 +429,7 @@ impl World {
             && *due <= self.tick
         {
             let (_, one, socket, frame) = self.up.pop_front().unwrap();
-            if self.devices[one].socket == Some(socket) {
+            if self.devices[one].hears(socket) {
                 self.serve(one, socket, &frame);
             }
         }
@@ -423,7 +437,7 @@ impl World {
             && *due <= self.tick
         {
             let (_, one, socket, event) = self.down.pop_front().unwrap();
-            if self.devices[one].socket == Some(socket) {
+            if self.devices[one].hears(socket) {
                 self.input(one, Input::Frame(event.to_text().as_bytes()));
             }
         }

@@ -32,10 +32,8 @@ impl Room {
         member.absent = None;
         if member.is_known(&proof) {
             // The same stay: what stands goes on, and what is broken is mended now that signals get through again.
-            if let Some(seat) = &mut member.seat
-                && !seat.pair.is_connected()
-            {
-                let _ = seat.pair.handle_input(PairInput::NetworkChanged, now);
+            if let Some(seat) = &mut member.seat {
+                let _ = seat.pair.handle_input(PairInput::Reachable, now);
             }
             self.members_changed();
             return;

@@ -11,6 +11,7 @@ use crate::crypto::voice::Speaker;
 use crate::ids::ChannelId;
 use crate::limits;
 use crate::machine::Machine;
+use crate::session;
 use crate::time::Instant;
 use crate::voice::ask::Refusal;
 use crate::wire::event::{ErrorCode, ErrorEvent, ServerEvent};
@@ -84,7 +85,7 @@ impl Room {
 
     /// Asks the server to be let in.
     pub(super) fn knock(&mut self) {
-        if self.session.state() != crate::session::State::Online {
+        if self.session.state() != session::State::Online {
             return;
         }
         if let Place::AwaitRoster {
@@ -165,6 +166,7 @@ impl Room {
     }
 
     pub(super) fn network_changed(&mut self) {
+        self.tell_session(session::Input::NetworkChanged);
         for member in self.members.values_mut() {
             if let Some(seat) = &mut member.seat {
                 let _ = seat.pair.handle_input(PairInput::NetworkChanged, self.now);
