@@ -170,6 +170,7 @@ async fn take_part<R: Runtime>(
         json: wanted.json,
         members: BTreeMap::new(),
         inside: false,
+        online: false,
     };
     let outcome = watcher.watch(context, session, &call, wanted.lasts).await;
     call.tell(Command::VoiceLeave { room: None });
@@ -182,8 +183,31 @@ struct Watcher {
     room: ChannelId,
     name: String,
     json: bool,
-    members: BTreeMap<(UserId, String), Standing>,
+    members: BTreeMap<(UserId, String), Hears>,
     inside: bool,
+    /// Whether the daemon has a connection to the server.
+    online: bool,
+}
+
+/// How another device is heard, as far as people are told.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Hears {
+    NotYet,
+    Well,
+    /// Nothing comes from it, though the connection stands.
+    Nothing,
+    Broken,
+}
+
+impl Hears {
+    const fn of(member: &Member) -> Self {
+        match member.standing {
+            Standing::Connected if member.stalled => Self::Nothing,
+            Standing::Connected => Self::Well,
+            Standing::Reconnecting => Self::Broken,
+            _ => Self::NotYet,
+        }
+    }
 }
 
 impl Watcher {
@@ -260,6 +284,7 @@ impl Watcher {
                 return Err(Failure::new(Exit::Refused, why));
             }
             ipc::Event::VoiceMembers { members, .. } => self.members(session, members).await?,
+            ipc::Event::VoiceLink { online } => self.link(online),
             ipc::Event::UserSpeaking { user, active: true } => {
                 let name = name(session, user).await?;
                 self.note(format!("{name} speaks"));
@@ -276,6 +301,20 @@ impl Watcher {
         Ok(())
     }
 
+    /// The daemon's connection to the server came or went.
+    fn link(&mut self, online: bool) {
+        let was = core::mem::replace(&mut self.online, online);
+        if self.inside && was != online {
+            self.note(match online {
+                true => "the server is there again".to_owned(),
+                false => {
+                    "the server is not reached: who is heard is heard on, and it is tried again"
+                        .to_owned()
+                }
+            });
+        }
+    }
+
     async fn members<R: Runtime>(
         &mut self,
         session: &Session<R>,
@@ -283,19 +322,28 @@ impl Watcher {
     ) -> Result<(), Failure> {
         let here: BTreeMap<_, _> = members
             .iter()
-            .map(|it| ((it.user, it.device.to_string()), it.standing))
+            .map(|it| ((it.user, it.device.to_string()), Hears::of(it)))
             .collect();
         let before = core::mem::replace(&mut self.members, here.clone());
-        for ((user, _), standing) in &here {
-            if *standing == Standing::Connected
-                && !before
-                    .iter()
-                    .any(|((it, _), was)| it == user && was == standing)
-            {
-                let name = name(session, *user).await?;
-                let verified = members.iter().any(|it| it.user == *user && it.verified);
-                let mark = if verified { "" } else { " (not verified)" };
-                self.note(format!("{name} is heard{mark}"));
+        for ((user, device), hears) in &here {
+            let was = before.get(&(*user, device.clone())).copied();
+            let heard_before = before
+                .iter()
+                .any(|((it, _), was)| it == user && *was == Hears::Well);
+            let name = name(session, *user).await?;
+            match hears {
+                Hears::Well if !heard_before => {
+                    let verified = members.iter().any(|it| it.user == *user && it.verified);
+                    let mark = if verified { "" } else { " (not verified)" };
+                    self.note(format!("{name} is heard{mark}"));
+                }
+                Hears::Nothing if was != Some(Hears::Nothing) => self.note(format!(
+                    "nothing comes from {name} any more: it goes on by itself when the network does"
+                )),
+                Hears::Broken if was != Some(Hears::Broken) => self.note(format!(
+                    "the connection with {name} broke: it is made again by itself; if it is not, look at the network"
+                )),
+                _ => {}
             }
         }
         for (user, device) in before.keys() {

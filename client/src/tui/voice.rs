@@ -119,7 +119,10 @@ impl Voice {
                 let talker = |it: dialtone_protocol::voice::ipc::Member| Talker {
                     user: it.user,
                     verified: it.verified,
-                    standing: it.standing,
+                    standing: match it.standing {
+                        Standing::Connected if it.stalled => Standing::Reconnecting,
+                        standing => standing,
+                    },
                     volume: it.volume,
                 };
                 self.members = members.into_iter().map(talker).collect();

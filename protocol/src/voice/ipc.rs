@@ -280,6 +280,9 @@ pub struct Member {
     /// The server lost it from sight.
     #[serde(default, skip_serializing_if = "is_false")]
     pub absent: bool,
+    /// The connection stands, but nothing has come over it for a while.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub stalled: bool,
     /// How loud it is here, in percent.
     pub volume: u16,
 }

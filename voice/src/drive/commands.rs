@@ -365,6 +365,12 @@ impl<R: Runtime> Daemon<R> {
         )]
         self.speaking
             .expect_loss((lost.clamp(0.0, 1.0) * 100.0) as u8);
+        let peers = self.peers().into_iter().map(|(peer, _)| peer);
+        let stalled: Vec<_> = peers.filter(|peer| self.is_stalled(*peer)).collect();
+        if stalled != self.stalled {
+            self.stalled = stalled;
+            self.say_members();
+        }
         if self.meters {
             self.tell_all(&Event::Quality { members });
         }

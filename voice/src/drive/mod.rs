@@ -57,7 +57,7 @@ const LOOK: Duration = Duration::from_millis(100);
 const JUDGE: Duration = Duration::from_secs(1);
 
 /// How often it is looked by which addresses this device can be reached.
-const ADDRESSES: Duration = Duration::from_secs(3);
+const ADDRESSES: Duration = Duration::from_secs(1);
 
 /// How long a daemon that ends with its client waits for it to come.
 const CLIENT_COMES: Duration = Duration::from_secs(30);
@@ -228,6 +228,8 @@ struct Daemon<R: Runtime> {
     spoke: BTreeMap<UserId, ()>,
     /// How much of each connection's sound gets lost.
     losses: BTreeMap<PeerId, RecentLoss>,
+    /// The connections that were said to be stalled.
+    stalled: Vec<PeerId>,
     /// Whether this device is sending, and how loud it was since that was said.
     sending: bool,
     loudest: u32,
@@ -312,6 +314,7 @@ impl<R: Runtime> Daemon<R> {
             user: None,
             spoke: BTreeMap::new(),
             losses: BTreeMap::new(),
+            stalled: Vec::new(),
             sending: false,
             loudest: 0,
             meters: false,

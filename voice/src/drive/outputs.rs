@@ -198,6 +198,7 @@ impl<R: Runtime> Daemon<R> {
                 _ => ipc::Standing::Connecting,
             },
             absent: view.absent,
+            stalled: view.peer.is_some_and(|peer| self.is_stalled(peer)),
             volume: self.hearing.volume(user),
         }
     }
@@ -207,6 +208,10 @@ impl<R: Runtime> Daemon<R> {
         members
             .filter_map(|it| Some((it.peer?, it.speaker)))
             .collect()
+    }
+
+    pub(super) fn is_stalled(&self, peer: PeerId) -> bool {
+        self.mesh.health(peer).is_some_and(|it| it.stalled)
     }
 
     pub(super) fn tell_all(&mut self, event: &ipc::Event) {

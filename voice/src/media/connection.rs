@@ -36,6 +36,9 @@ const STUN_RETRIES: usize = 6;
 /// How long a connection that stood may take to stand again when ICE starts anew.
 const COMES_BACK: Duration = Duration::from_secs(8);
 
+/// A connection over which nothing came for so long is stalled: reports come every second, whoever speaks or not.
+const STALLED: Duration = Duration::from_secs(3);
+
 /// How often the two ends tell each other what they got.
 const REPORTS: Duration = Duration::from_secs(1);
 
@@ -85,6 +88,8 @@ pub(super) struct Connection {
     /// It failed for good: only a new one helps.
     broken: bool,
     due: Option<Instant>,
+    /// When anything last came over it.
+    heard: Instant,
     health: Health,
     now: Instant,
     outputs: VecDeque<Output>,
@@ -110,6 +115,7 @@ impl Connection {
             down: None,
             broken: false,
             due: None,
+            heard: now,
             health: Health::default(),
             now,
             outputs: VecDeque::new(),
@@ -135,7 +141,10 @@ impl Connection {
     }
 
     pub(super) fn health(&self) -> Health {
-        self.health
+        Health {
+            stalled: self.up && self.now >= self.heard + STALLED,
+            ..self.health
+        }
     }
 
     pub(super) fn due(&self) -> Option<Instant> {
@@ -278,6 +287,7 @@ impl Connection {
         if self.broken || !self.rtc.accepts(&input) {
             return false;
         }
+        self.heard = self.now.max(now);
         self.input(input);
         true
     }
@@ -398,6 +408,7 @@ impl Connection {
                             |way: &Way| matches!(way, Way::Relayed { at, .. } if *at == local);
                         self.ways.iter().any(is_it)
                     }),
+                    stalled: false,
                 };
             }
             Event::Closed => self.break_off(),

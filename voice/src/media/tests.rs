@@ -234,15 +234,26 @@ fn a_way_that_is_gone_is_noticed_and_comes_back() {
     assert_eq!(world.heard(), [10, 10]);
 }
 
+// spec 11.58
 #[test]
-fn an_interruption_of_five_seconds_needs_nothing_but_time() {
+fn an_interruption_of_five_seconds_is_said_and_needs_nothing_but_time() {
     let mut world = World::new(2);
-    world.wait(Duration::from_secs(3));
+    let stalled = |world: &World| {
+        let health = |one: usize| world.meshes[one].health(peer(1 - one)).unwrap();
+        [0, 1].map(|one| health(one).stalled)
+    };
+    // Nobody speaks, and that is no interruption.
+    for _ in 0..15 {
+        world.wait(Duration::from_secs(1));
+        assert_eq!(stalled(&world), [false, false]);
+    }
     world.loses = |_, _| true;
     world.wait(Duration::from_secs(5));
+    assert_eq!(stalled(&world), [true, true]);
     world.loses = |_, _| false;
     world.wait(Duration::from_secs(10));
     assert!(world.all_connected());
+    assert_eq!(stalled(&world), [false, false]);
     world.talk(10);
     assert_eq!(world.heard(), [10, 10]);
 }
