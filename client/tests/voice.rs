@@ -17,81 +17,22 @@ mod common;
 mod coturn;
 #[path = "voice/log.rs"]
 mod log;
+#[path = "voice/people.rs"]
+mod people;
 #[path = "voice/sound.rs"]
 mod sound;
 
-use std::fs;
 use std::path::PathBuf;
 use std::process::Command;
 use std::thread;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-use common::{PATIENCE, Person, Running, daemon_binary, founded, free_port, invited, signal};
+use common::{PATIENCE, Person, Running, daemon_binary, founded, free_port, invited};
 use coturn::Coturn;
 use dialtone_protocol::sigchain::Payload;
 use log::Authority;
-use sound::{Wav, find, likeness, read, read_any, speech, write};
-
-/// Somebody who takes part in the room of `#general`.
-struct Voice {
-    running: Running,
-    folder: PathBuf,
-}
-
-impl Voice {
-    fn start(person: &Person, more: &[&str]) -> Self {
-        let folder = person.home().join("heard");
-        let mut command = Self::command(person, more);
-        command.arg("--output").arg(&folder);
-        Self {
-            running: Running::new(&mut command),
-            folder,
-        }
-    }
-
-    fn command(person: &Person, more: &[&str]) -> Command {
-        let log = person.home().join("voiced.log");
-        let mut command = person.command(["voice", "join", "#general"]);
-        command
-            .args(more)
-            .arg("--voiced")
-            .arg(daemon_binary())
-            .arg("--voice-log")
-            .arg(log);
-        command
-    }
-
-    /// Waits until there is something to hear of everybody else.
-    fn until_heard(&self, many: usize) -> Vec<PathBuf> {
-        let give_up = Instant::now() + PATIENCE;
-        loop {
-            let files: Vec<PathBuf> = fs::read_dir(&self.folder)
-                .map(|files| files.map(|it| it.unwrap().path()).collect())
-                .unwrap_or_default();
-            if files.len() >= many {
-                return files;
-            }
-            assert!(Instant::now() < give_up, "nobody is heard");
-            thread::sleep(Duration::from_millis(20));
-        }
-    }
-
-    /// What was recorded of the only other speaker, once it has ended in order.
-    fn recording(self) -> Wav {
-        let files = self.until_heard(1);
-        self.running.signal("INT");
-        let ended = self.running.wait();
-        assert_eq!(ended.code(), 0, "{ended:#?}");
-        read(&files[0])
-    }
-}
-
-fn words(person: &Person, seconds: usize) -> (PathBuf, Wav) {
-    let path = person.home().join("words.wav");
-    let words = speech(48_000 * seconds);
-    write(&path, &words);
-    (path, words)
-}
+use people::{Voice, kill_daemon_of, log_of, moment, words};
+use sound::{find, likeness, read, read_any, speech, write};
 
 /// How like the words is what was heard, wherever it begins.
 fn heard(words: &[f32], recorded: &[f32]) -> f64 {
@@ -209,16 +150,8 @@ fn what_one_says_the_other_hears_through_a_relay_alone(runtime: &'static str) {
 
 /// From when something is said until it is heard, in milliseconds, by what both daemons say of their clocks.
 fn delay(hears: &Person, says: &Person, words: &[f32], recorded: &[f32]) -> f64 {
-    let when = |log: String, what: &str| -> f64 {
-        let line = log
-            .lines()
-            .rfind(|it| it.ends_with(what))
-            .unwrap()
-            .to_owned();
-        line.split(' ').next().unwrap().parse().unwrap()
-    };
-    let ear = when(log_of(hears), "recording begins");
-    let mouth = when(log_of(says), "the microphone is open");
+    let ear = moment(&log_of(hears), "recording begins");
+    let mouth = moment(&log_of(says), "the microphone is open");
     let from = 48_000 * 3;
     let at = find(&words[from..from + 4800], recorded);
     (ear + at as f64 / 48_000.0 - mouth - from as f64 / 48_000.0) * 1000.0
@@ -270,25 +203,6 @@ fn a_daemon_that_is_killed_is_started_again_and_the_room_entered() {
     assert_eq!(bob_speaks.running.wait().code(), 0);
     let likeness = heard(&words[48_000 * 12..48_000 * 14], &recorded);
     assert!(likeness > 0.8, "{likeness}");
-}
-
-/// The daemon of a person, by its socket's owner.
-fn kill_daemon_of(person: &Person) {
-    let marker = person.home().to_str().unwrap();
-    let found = fs::read_dir("/proc").unwrap().find_map(|entry| {
-        let entry = entry.ok()?;
-        let line = fs::read(entry.path().join("cmdline")).ok()?;
-        let line = String::from_utf8_lossy(&line).into_owned();
-        let is_it = line.contains("dialtone-voiced\0")
-            && line.contains(marker)
-            && line.contains("--ends-with-client");
-        is_it.then(|| entry.file_name().to_string_lossy().into_owned())
-    });
-    signal(&found.unwrap(), "KILL");
-}
-
-fn log_of(person: &Person) -> String {
-    fs::read_to_string(person.home().join("voiced.log")).unwrap()
 }
 
 /// When the daemon of a person said something last, in seconds.

@@ -12,7 +12,6 @@ use std::env;
 use std::ffi::OsStr;
 use std::fs;
 use std::io::{Read, Write};
-use std::net::TcpStream;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::{Arc, Mutex, Once};
@@ -22,6 +21,9 @@ use std::time::{Duration, Instant};
 #[path = "../../../server/tests/support/port.rs"]
 mod port;
 
+mod place;
+
+pub(crate) use place::Place;
 pub(crate) use port::free_port;
 
 /// How long anything may take. Only a broken build or a very slow machine reaches it.
@@ -30,6 +32,7 @@ pub const PATIENCE: Duration = Duration::from_secs(120);
 /// A server in a folder of its own, on a port that stays its own.
 pub struct Server {
     folder: tempfile::TempDir,
+    place: Place,
     port: u16,
     runtime: &'static str,
     tls: Option<Certificate>,
@@ -44,18 +47,18 @@ pub struct Certificate {
 
 impl Server {
     pub fn start(runtime: &'static str) -> Self {
-        Self::start_on(runtime, None)
+        Self::start_at(&Place::here(), runtime, None)
     }
 
     pub fn start_with_tls(runtime: &'static str, certificate: Certificate) -> Self {
-        Self::start_on(runtime, Some(certificate))
+        Self::start_at(&Place::here(), runtime, Some(certificate))
     }
 
-    fn start_on(runtime: &'static str, tls: Option<Certificate>) -> Self {
-        let port = free_port();
+    fn start_at(place: &Place, runtime: &'static str, tls: Option<Certificate>) -> Self {
         let mut server = Self {
             folder: tempfile::tempdir().unwrap(),
-            port,
+            place: place.clone(),
+            port: free_port(),
             runtime,
             tls,
             process: None,
@@ -67,18 +70,22 @@ impl Server {
     /// Starts the server again after it ended.
     pub fn go_on(&mut self) {
         assert!(self.process.is_none());
+        let before = self.log_text().len();
         let log = fs::OpenOptions::new()
             .append(true)
             .create(true)
             .open(self.log())
             .unwrap();
-        let mut command = Command::new(server_binary());
+        let mut command = self.place.command(server_binary());
         if let Some(tls) = &self.tls {
             command.arg("--tls-cert").arg(&tls.chain);
             command.arg("--tls-key").arg(&tls.key);
         }
         let process = command
-            .args(["--listen", &format!("127.0.0.1:{}", self.port)])
+            .args([
+                "--listen",
+                &format!("{}:{}", self.place.address(), self.port),
+            ])
             .args(["--runtime", self.runtime])
             .arg("--data-dir")
             .arg(self.data())
@@ -90,7 +97,8 @@ impl Server {
             .unwrap();
         self.process = Some(process);
         let give_up = Instant::now() + PATIENCE;
-        while TcpStream::connect(("127.0.0.1", self.port)).is_err() {
+        // It may be where this test cannot connect to it.
+        while !self.log_text()[before..].contains(" serving ") {
             let ended = self.process.as_mut().unwrap().try_wait().unwrap();
             let lives = ended.is_none() && Instant::now() < give_up;
             assert!(lives, "no server: {}", self.log_text());
@@ -147,6 +155,7 @@ impl Drop for Server {
 /// Somebody with a home of their own.
 pub struct Person {
     folder: tempfile::TempDir,
+    place: Place,
     runtime: &'static str,
     pub name: &'static str,
 }
@@ -181,8 +190,13 @@ impl Ended {
 
 impl Person {
     pub fn new(name: &'static str, runtime: &'static str) -> Self {
+        Self::at(&Place::here(), name, runtime)
+    }
+
+    pub fn at(place: &Place, name: &'static str, runtime: &'static str) -> Self {
         Self {
             folder: tempfile::tempdir().unwrap(),
+            place: place.clone(),
             runtime,
             name,
         }
@@ -223,9 +237,10 @@ impl Person {
     }
 
     pub fn command(&self, args: impl IntoIterator<Item = impl AsRef<OsStr>>) -> Command {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_dialtone"));
+        let mut command = self.place.command(env!("CARGO_BIN_EXE_dialtone"));
         command
             .args(args)
+            .args(self.place.is_other().then_some("--insecure-http"))
             .args(["--runtime", self.runtime])
             .arg("--home")
             .arg(self.home())
@@ -237,8 +252,13 @@ impl Person {
 
 /// A server, and its founder with the channel `#general`.
 pub fn founded(runtime: &'static str) -> (Server, Person) {
-    let server = Server::start(runtime);
-    let alice = Person::new("alice", runtime);
+    founded_at(&Place::here(), runtime)
+}
+
+/// The same, somewhere else.
+pub fn founded_at(place: &Place, runtime: &'static str) -> (Server, Person) {
+    let server = Server::start_at(place, runtime, None);
+    let alice = Person::at(place, "alice", runtime);
     alice.join(&server.invite()).lines();
     alice.run(["channels", "create", "general"]).lines();
     (server, alice)
@@ -246,12 +266,22 @@ pub fn founded(runtime: &'static str) -> (Server, Person) {
 
 /// Somebody who joined by an invite of `host`.
 pub fn invited(name: &'static str, runtime: &'static str, host: &Person) -> Person {
+    invited_at(&Place::here(), name, runtime, host)
+}
+
+/// The same, somewhere else.
+pub fn invited_at(
+    place: &Place,
+    name: &'static str,
+    runtime: &'static str,
+    host: &Person,
+) -> Person {
     let made = host.run(["invite"]);
     let link = made.lines().concat();
     // As it is copied from a narrow terminal.
     let (front, back) = link.split_at(link.len() / 2);
     let link = format!("{front}\n  {back}");
-    let guest = Person::new(name, runtime);
+    let guest = Person::at(place, name, runtime);
     guest.join(&link).lines();
     guest
 }
@@ -306,6 +336,12 @@ impl Running {
         so_far.lines().next().unwrap_or_default().to_owned()
     }
 
+    /// The last line that it has printed.
+    pub fn last_line(&self) -> String {
+        let so_far = self.out.so_far();
+        so_far.lines().next_back().unwrap_or_default().to_owned()
+    }
+
     /// Sends it a signal, such as `TERM`.
     pub fn signal(&self, name: &str) {
         signal(&self.process.id().to_string(), name);
@@ -320,11 +356,22 @@ impl Running {
     /// Waits until it has said something that is no result.
     #[track_caller]
     pub fn until_err(&self, wanted: &str) {
+        self.until_err_again(wanted, 0);
+    }
+
+    /// Waits until it has said something more often than so many times.
+    #[track_caller]
+    pub fn until_err_again(&self, wanted: &str, times: usize) {
         let give_up = Instant::now() + PATIENCE;
-        while !self.err.so_far().contains(wanted) {
+        while self.times(wanted) <= times {
             assert!(Instant::now() < give_up, "no {wanted} from {}", self.what);
             thread::sleep(Duration::from_millis(10));
         }
+    }
+
+    /// How often it has said something that is no result.
+    pub fn times(&self, wanted: &str) -> usize {
+        self.err.so_far().matches(wanted).count()
     }
 
     /// Waits until it has printed so many lines.
@@ -371,6 +418,14 @@ impl Running {
     }
 }
 
+impl Drop for Running {
+    /// Nothing goes on when a test has failed.
+    fn drop(&mut self) {
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+    }
+}
+
 /// Sends a signal, such as `TERM`, to a process.
 pub fn signal(process: &str, name: &str) {
     // A shell always has it; a program of that name is not on every machine.
@@ -394,7 +449,7 @@ pub fn holds(folder: &Path, bytes: &[u8]) -> bool {
 /// What a program says on one of its outputs.
 struct Said {
     bytes: Arc<Mutex<Vec<u8>>>,
-    reader: thread::JoinHandle<()>,
+    reader: Option<thread::JoinHandle<()>>,
 }
 
 impl Said {
@@ -410,6 +465,7 @@ impl Said {
                     .extend_from_slice(chunk.get(..count).unwrap());
             }
         });
+        let reader = Some(reader);
         Self { bytes, reader }
     }
 
@@ -418,10 +474,11 @@ impl Said {
     }
 
     /// All of it, once the program has ended.
-    fn all(self) -> String {
-        let Self { bytes, reader } = self;
-        reader.join().unwrap();
-        String::from_utf8_lossy(&bytes.lock().unwrap()).into_owned()
+    fn all(&mut self) -> String {
+        if let Some(reader) = self.reader.take() {
+            reader.join().unwrap();
+        }
+        self.so_far()
     }
 }
 
