@@ -87,8 +87,8 @@ pub(crate) fn moment(log: &str, what: &str) -> f64 {
     line.split(' ').next().unwrap().parse().unwrap()
 }
 
-/// Kills the daemon of a person, which is known by its socket's folder.
-pub(crate) fn kill_daemon_of(person: &Person) {
+/// The process of a person's daemon, which is known by its socket's folder.
+pub(crate) fn daemon_of(person: &Person) -> String {
     let marker = person.home().to_str().unwrap();
     let found = fs::read_dir("/proc").unwrap().find_map(|entry| {
         let entry = entry.ok()?;
@@ -99,5 +99,10 @@ pub(crate) fn kill_daemon_of(person: &Person) {
             && line.contains("--ends-with-client");
         is_it.then(|| entry.file_name().to_string_lossy().into_owned())
     });
-    signal(&found.unwrap(), "KILL");
+    found.unwrap()
+}
+
+/// Kills the daemon of a person.
+pub(crate) fn kill_daemon_of(person: &Person) {
+    signal(&daemon_of(person), "KILL");
 }
