@@ -22,6 +22,7 @@ mod people;
 #[path = "voice/sound.rs"]
 mod sound;
 
+use std::fs;
 use std::path::PathBuf;
 use std::process::Command;
 use std::thread;
