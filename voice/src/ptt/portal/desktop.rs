@@ -114,7 +114,7 @@ impl Desktop {
             .bus
             .call_method(Some(&self.owner), PATH, Some(SHORTCUTS), method, &body)
             .await
-            .map_err(failed)?;
+            .map_err(refused)?;
         let request: OwnedObjectPath = reply.body().deserialize().map_err(failed)?;
         loop {
             let signal = self.signal().await.map_err(PortalError::Gone)?;
@@ -170,6 +170,18 @@ async fn owner(bus: &Connection) -> Result<OwnedUniqueName, PortalError> {
         .await
         .and_then(|reply| reply.body().deserialize())
         .map_err(failed)
+}
+
+/// What a failed call of a portal that was there means: it may have ended meanwhile.
+fn refused(error: zbus::Error) -> PortalError {
+    let is_gone = matches!(&error, zbus::Error::MethodError(name, _, _) if matches!(
+        name.as_str().strip_prefix("org.freedesktop.DBus.Error."),
+        Some("ServiceUnknown" | "NameHasNoOwner" | "NoReply")
+    ));
+    match is_gone {
+        true => PortalError::Gone(Ended::PortalGone),
+        false => failed(error),
+    }
 }
 
 /// What a failed call means.
