@@ -38,13 +38,17 @@ pub(crate) fn read_any(path: &Path) -> Wav {
         .collect()
 }
 
-/// A voice that glides without ever repeating itself, so that it is found at one place alone.
+/// How long a note of the voice lasts, in samples: 120 ms.
+const NOTE: usize = 5760;
+
+/// A voice that sings notes by chance, so that what it sings is found at one place alone.
 pub(crate) fn speech(samples: usize) -> Wav {
-    let mut phase = 0.0_f32;
+    let (mut phase, mut hertz) = (0.0_f32, 150.0_f32);
     (0..samples)
         .map(|at| {
             let seconds = at as f32 / 48_000.0;
-            let hertz = 140.0 + 40.0 * (seconds * 1.7).sin() + 3.0 * seconds;
+            // It glides from note to note.
+            hertz += (note(at / NOTE) - hertz) * 0.001;
             phase = (phase + hertz / 48_000.0).fract();
             let loud = 0.25 + 0.15 * (seconds * 9.0).sin();
             let tone: f32 = (1_u8..6)
@@ -55,12 +59,23 @@ pub(crate) fn speech(samples: usize) -> Wav {
         .collect()
 }
 
+/// 110 to 260 Hz, by SplitMix64 of the note's number.
+fn note(number: usize) -> f32 {
+    let mut it = (number as u64)
+        .wrapping_add(1)
+        .wrapping_mul(0x9e37_79b9_7f4a_7c15);
+    it = (it ^ (it >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    it = (it ^ (it >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+    110.0 + ((it ^ (it >> 31)) >> 40) as f32 / (1_u64 << 24) as f32 * 150.0
+}
+
 /// How alike a sound and the best-fitting part of another are, 0 to 1: parts of 100 ms may lie a little apart, since
 /// what comes over a network is stretched and shortened.
 pub(crate) fn likeness(sound: &[f32], other: &[f32]) -> f64 {
     let part = 4800;
-    let first = &sound[..part];
-    let (start, _) = best(first, other, 0..other.len().saturating_sub(part));
+    // A part alone is like some other place, too.
+    let first = &sound[..sound.len().min(4 * part)];
+    let (start, _) = best(first, other, 0..other.len().saturating_sub(first.len()));
     let mut all = Vec::new();
     for (number, chunk) in sound.chunks_exact(part).enumerate() {
         let around = start + number * part;
@@ -103,4 +118,16 @@ fn correlation(one: &[f32], other: &[f32], step: usize) -> f64 {
         second += b * b;
     }
     both / (first * second).sqrt()
+}
+
+#[test]
+fn what_was_never_said_is_not_found() {
+    let all = speech(48_000 * 40);
+    let (said, other) = all.split_at(48_000 * 20);
+    for second in [0, 5, 12] {
+        let words = &other[48_000 * second..48_000 * (second + 1)];
+        let alike = likeness(words, said);
+        assert!(alike < 0.5, "{second}: {alike}");
+        assert!(likeness(words, other) > 0.999);
+    }
 }
