@@ -125,6 +125,7 @@ impl Client {
     }
 }
 
+// spec 11.61
 #[test]
 fn a_key_that_the_client_held_is_let_go_of_when_it_dies_and_one_that_a_command_held_is_not() {
     let daemon = Daemon::start(&["--ptt", "v", "--ptt-backend", "command"]);
@@ -151,6 +152,7 @@ fn a_key_that_the_client_held_is_let_go_of_when_it_dies_and_one_that_a_command_h
     assert_eq!(daemon.key(), "let go of");
 }
 
+// spec 11.60
 #[test]
 fn what_is_no_command_is_answered_and_the_next_one_is_heard() {
     let daemon = Daemon::start(&[]);
