@@ -1,19 +1,16 @@
-//! What clients want, and what they are told.
+//! What clients want.
 
-use std::collections::BTreeMap;
 use std::io;
 
-use dialtone_protocol::Instant;
 use dialtone_protocol::Machine;
 use dialtone_protocol::crypto::voice::Speaker;
 use dialtone_protocol::runtime::Runtime;
-use dialtone_protocol::session::State;
-use dialtone_protocol::voice::ipc::{self, Command, Event, Press};
+use dialtone_protocol::voice::ipc::{Command, Event, Press};
 use dialtone_protocol::voice::room::{AskId, Input};
 
 use super::{Daemon, Incoming, log};
 use crate::audio::{MAX_VOLUME, Opening};
-use crate::device::{self, Names, Sink, Source};
+use crate::device::{self, Sink, Source};
 use crate::ipc::{ClientId, Heard};
 
 impl<R: Runtime> Daemon<R> {
@@ -194,7 +191,7 @@ impl<R: Runtime> Daemon<R> {
         self.note_sending(false);
     }
 
-    fn complain(&mut self, error: &io::Error) {
+    pub(super) fn complain(&mut self, error: &io::Error) {
         let error = error.to_string();
         self.tell_all(&Event::Error { error });
     }
@@ -228,158 +225,5 @@ impl<R: Runtime> Daemon<R> {
             let names = runtime.unblock(device::names).await;
             let _ = incoming.send(Incoming::Names(id, names)).await;
         });
-    }
-
-    pub(super) fn say_devices(&mut self, id: ClientId, names: Names) {
-        let event = Event::Devices {
-            inputs: names.inputs,
-            outputs: names.outputs,
-            input: match &self.settings.source {
-                Source::Named(name) => name.clone(),
-                Source::File(path) => path.display().to_string(),
-                _ => String::new(),
-            },
-            output: match &self.settings.sink {
-                Sink::Named(name) => name.clone(),
-                _ => String::new(),
-            },
-        };
-        self.clients.tell(id, &event);
-    }
-
-    fn state(&self) -> Event {
-        let (opening, threshold) = self
-            .speaking
-            .gate(|gate| (gate.opening(), gate.threshold()));
-        let gate = match opening {
-            Opening::Voice => ipc::Gate::Voice,
-            Opening::Open => ipc::Gate::Open,
-            _ => self.key.clone(),
-        };
-        Event::VoiceState {
-            muted: self.muted,
-            deafened: self.deafened,
-            gate,
-            threshold,
-            microphone: self.input.is_some(),
-            testing: self.speaking.is_testing(),
-        }
-    }
-
-    pub(super) fn say_state(&mut self) {
-        let state = self.state();
-        self.tell_all(&state);
-    }
-
-    fn say_everything(&mut self, id: ClientId) {
-        let online = self.room.link() == State::Online;
-        self.clients.tell(id, &Event::VoiceLink { online });
-        let state = self.state();
-        self.clients.tell(id, &state);
-        if let Some(room) = self.room.room().filter(|_| self.room.is_inside()) {
-            self.clients.tell(id, &Event::VoiceConnected { room });
-        }
-        if let Some(members) = self.members() {
-            self.clients.tell(id, &members);
-        }
-    }
-
-    /// Says who begins and who ceases to speak, and how loud it is here.
-    pub(super) fn say_who_speaks(&mut self, now: Instant) {
-        let mut speak = BTreeMap::new();
-        for user in self.hearing.speaking(now) {
-            speak.insert(user, ());
-        }
-        let spoke = core::mem::replace(&mut self.spoke, speak.clone());
-        for (user, active) in spoke
-            .keys()
-            .filter(|user| !speak.contains_key(user))
-            .map(|user| (*user, false))
-            .chain(
-                speak
-                    .keys()
-                    .filter(|user| !spoke.contains_key(user))
-                    .map(|user| (*user, true)),
-            )
-        {
-            // One's own other devices do not make this one speak.
-            if self.user != Some(user) {
-                self.tell_all(&Event::UserSpeaking { user, active });
-            }
-        }
-        if self.meters {
-            let (level, sending) = (core::mem::take(&mut self.loudest), self.sending);
-            self.tell_all(&Event::Level { level, sending });
-        }
-    }
-
-    pub(super) fn note_sending(&mut self, sending: bool) {
-        if core::mem::replace(&mut self.sending, sending) != sending
-            && let Some(user) = self.user
-        {
-            let active = sending;
-            self.tell_all(&Event::UserSpeaking { user, active });
-        }
-    }
-
-    /// Nobody speaks any more.
-    pub(super) fn say_silence(&mut self) {
-        for user in core::mem::take(&mut self.spoke).into_keys() {
-            let active = false;
-            self.tell_all(&Event::UserSpeaking { user, active });
-        }
-    }
-
-    /// How good the connections are, and how much is to be sent twice.
-    pub(super) fn judge(&mut self) {
-        if let Some(error) = self.hearing.recording_failed() {
-            self.complain(&error);
-        }
-        let mut lost = 0.0_f32;
-        let mut members = Vec::new();
-        for (peer, Speaker { user, device }) in self.peers() {
-            let health = self.mesh.health(peer).unwrap_or_default();
-            lost = lost.max(health.loss_there.unwrap_or(0.0));
-            let Some(stats) = self.hearing.stats(peer) else {
-                continue;
-            };
-            let counts = stats.counts;
-            let recent = self.losses.entry(peer).or_default();
-            let loss = recent.look(counts.played, counts.missing);
-            #[expect(clippy::cast_possible_truncation, reason = "figures for people")]
-            let quality = ipc::Quality {
-                user,
-                device,
-                loss,
-                jitter: stats.jitter as f32,
-                buffer: stats.delay as f32,
-                round_trip: health.round_trip.map(|it| it.as_secs_f32() * 1000.0),
-                relayed: health.relayed,
-            };
-            members.push(quality);
-        }
-        #[expect(
-            clippy::cast_possible_truncation,
-            clippy::cast_sign_loss,
-            reason = "it is a share"
-        )]
-        self.speaking
-            .expect_loss((lost.clamp(0.0, 1.0) * 100.0) as u8);
-        let peers = self.peers().into_iter().map(|(peer, _)| peer);
-        let stalled: Vec<_> = peers.filter(|peer| self.is_stalled(*peer)).collect();
-        if stalled != self.stalled {
-            self.stalled = stalled;
-            self.say_members();
-        }
-        if self.meters {
-            self.tell_all(&Event::Quality { members });
-        }
-        if self.settings.meter {
-            let threshold = self.speaking.gate(|gate| gate.threshold());
-            let (level, sending) = (self.loudest, self.sending);
-            log::note(format_args!(
-                "level {level} threshold {threshold} sending {sending}"
-            ));
-        }
     }
 }

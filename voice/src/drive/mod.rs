@@ -8,158 +8,39 @@ mod log;
 mod network;
 mod outputs;
 mod servers;
+mod settings;
 mod speaking;
+mod state;
 mod streams;
+mod turn;
 
-use core::fmt;
-use core::time::Duration;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
-use std::path::PathBuf;
-use std::pin::pin;
 use std::sync::Arc;
 use std::time;
 
 use async_channel::{Receiver, Sender};
 use dialtone_client::interrupt::Wish;
-use dialtone_client::link::{Connector, Happened as Link, LinkError, Trust, TrustError};
-use dialtone_client::server_url::ServerUrl;
+use dialtone_client::link::{Connector, Happened as Link};
+use dialtone_protocol::Instant;
 use dialtone_protocol::ids::UserId;
 use dialtone_protocol::runtime::Runtime;
 use dialtone_protocol::voice::ipc;
-use dialtone_protocol::voice::room::{Input, PeerId, Room};
-use dialtone_protocol::wire::sensitive::Sensitive;
-use dialtone_protocol::{Instant, Machine};
-use futures_util::FutureExt;
-use futures_util::future::{Either, select};
+use dialtone_protocol::voice::room::{PeerId, Room};
 
-use crate::audio::{CodecError, Gate, Opening, RecentLoss, SendSettings, Sent};
-use crate::device::{Happened, Names, Open, Recorder, Sink, Source};
-use crate::ipc::{BindError, ClientId, Clients, Heard, Socket};
-use crate::media::{Clock, Mesh, Named, Server, SocketId, StreamId};
-use crate::ptt::{Binding, Choice};
+use crate::audio::{Gate, Opening, RecentLoss, SendSettings, Sent};
+use crate::device::{Happened, Names, Open, Recorder, Source};
+use crate::ipc::{ClientId, Clients, Socket};
+use crate::media::{Clock, Mesh, Server, SocketId, StreamId};
 use hearing::Hearing;
 use key::Key;
 use network::Network;
+pub use settings::{DEFAULT_THRESHOLD, DaemonError, Settings};
 use speaking::Speaking;
 pub use streams::{Stream, Streams};
 
 /// How much waits for the loop. The tasks that read stop at it.
 const INCOMING: usize = 1024;
-
-/// How much is taken in before time is looked at.
-const TURN: usize = 64;
-
-/// How often it is looked who speaks, in a room.
-const LOOK: Duration = Duration::from_millis(100);
-
-/// How often it is said how good the connections are, and how much gets lost.
-const JUDGE: Duration = Duration::from_secs(1);
-
-/// How often it is looked by which addresses this device can be reached.
-const ADDRESSES: Duration = Duration::from_secs(1);
-
-/// How long a daemon that ends with its client waits for it to come.
-const CLIENT_COMES: Duration = Duration::from_secs(30);
-
-/// How long farewells may take.
-const FAREWELL: Duration = Duration::from_millis(300);
-
-/// How the daemon is set up.
-#[derive(Debug)]
-#[non_exhaustive]
-pub struct Settings {
-    /// The server.
-    pub server: ServerUrl,
-    /// Whose word counts for the server's certificate.
-    pub trust: Trust,
-    /// The token for the server; without one it is asked of the client.
-    pub token: Option<Sensitive>,
-    /// Where commands come in.
-    pub socket: PathBuf,
-    /// Where sound comes from.
-    pub source: Source,
-    /// Where sound goes to.
-    pub sink: Sink,
-    /// Where each speaker is recorded.
-    pub record: Option<PathBuf>,
-    /// From which level on sound counts as speech.
-    pub threshold: u32,
-    /// Take what the loudspeaker plays out of what the microphone hears.
-    pub cancel_echo: bool,
-    /// The key to talk, if one is wanted.
-    pub key: Option<Binding>,
-    /// Who watches that key.
-    pub key_choice: Choice,
-    /// STUN servers that are used in place of those that the server names.
-    pub stun: Vec<Named>,
-    /// TURN servers that are used in place of those that the server names.
-    pub turn: Vec<Named>,
-    /// Reach others through relays alone, so that they do not learn this device's address.
-    pub relay_only: bool,
-    /// End when the last client is gone.
-    pub ends_with_client: bool,
-    /// Say once a second what the microphone hears, on standard error.
-    pub meter: bool,
-}
-
-impl Settings {
-    /// What has a default.
-    #[must_use]
-    pub fn new(server: ServerUrl, socket: PathBuf) -> Self {
-        Self {
-            server,
-            trust: Trust::System,
-            token: None,
-            socket,
-            source: Source::System,
-            sink: Sink::System,
-            record: None,
-            threshold: DEFAULT_THRESHOLD,
-            cancel_echo: true,
-            key: None,
-            key_choice: Choice::Auto,
-            stun: Vec::new(),
-            turn: Vec::new(),
-            relay_only: false,
-            ends_with_client: false,
-            meter: false,
-        }
-    }
-}
-
-/// From which level on sound counts as speech: the original's figure.
-pub const DEFAULT_THRESHOLD: u32 = 500;
-
-/// Why the daemon does not run.
-#[derive(Debug)]
-#[non_exhaustive]
-pub enum DaemonError {
-    /// The socket for commands cannot be opened.
-    Bind(BindError),
-    /// What is trusted cannot be read.
-    Trust(TrustError),
-    /// Opus cannot be set up.
-    Codec(CodecError),
-    /// Speakers cannot be recorded there.
-    Record(PathBuf, std::io::Error),
-    /// The file cannot be played.
-    Source(std::io::Error),
-}
-
-impl fmt::Display for DaemonError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Bind(error) => error.fmt(f),
-            Self::Trust(error) => error.fmt(f),
-            Self::Codec(error) => error.fmt(f),
-            Self::Record(path, error) => write!(f, "{}: {error}", path.display()),
-            Self::Source(error) => error.fmt(f),
-        }
-    }
-}
-
-impl core::error::Error for DaemonError {}
 
 /// Something that happened.
 enum Incoming {
@@ -182,16 +63,6 @@ impl From<(StreamId, Stream)> for Incoming {
     fn from((id, stream): (StreamId, Stream)) -> Self {
         Self::Stream(id, stream)
     }
-}
-
-/// Why the loop woke.
-enum Wake {
-    Client(ClientId, Heard),
-    Device(Happened),
-    Incoming(Incoming),
-    Sent(Sent),
-    Stop,
-    Timeout,
 }
 
 /// The daemon, and all that it works with.
@@ -225,7 +96,7 @@ struct Daemon<R: Runtime> {
     /// The user of this daemon, as a client or the log says.
     user: Option<UserId>,
     /// Who was said to speak.
-    spoke: BTreeMap<UserId, ()>,
+    spoke: BTreeSet<UserId>,
     /// How much of each connection's sound gets lost.
     losses: BTreeMap<PeerId, RecentLoss>,
     /// The connections that were said to be stalled.
@@ -312,7 +183,7 @@ impl<R: Runtime> Daemon<R> {
             link: None,
             links: 0,
             user: None,
-            spoke: BTreeMap::new(),
+            spoke: BTreeSet::new(),
             losses: BTreeMap::new(),
             stalled: Vec::new(),
             sending: false,
@@ -338,226 +209,5 @@ impl<R: Runtime> Daemon<R> {
             daemon.speaking.clear();
         }
         Ok(daemon)
-    }
-
-    async fn run(&mut self, socket: &Socket, wish: &Wish) {
-        self.carry_out().await;
-        while !self.stopping {
-            let wake = self.wait(socket, wish).await;
-            self.take(wake);
-            for _ in 0..TURN {
-                match self.already_there(socket) {
-                    Some(wake) => self.take(wake),
-                    None => break,
-                }
-            }
-            self.pass_time();
-            self.carry_out().await;
-            self.look_at_addresses().await;
-        }
-        self.say_farewell().await;
-    }
-
-    async fn wait(&self, socket: &Socket, wish: &Wish) -> Wake {
-        let client = socket.heard().recv().map(|heard| match heard {
-            Ok((id, heard)) => Wake::Client(id, heard),
-            Err(_) => Wake::Stop,
-        });
-        let incoming = self.incoming.1.recv();
-        let incoming = incoming.map(|it| it.map_or(Wake::Timeout, Wake::Incoming));
-        let sent = self.sent.1.recv();
-        let sent = sent.map(|it| it.map_or(Wake::Timeout, Wake::Sent));
-        let device = self.happened.1.recv();
-        let device = device.map(|it| it.map_or(Wake::Timeout, Wake::Device));
-        let stop = wish.comes().map(|()| Wake::Stop);
-        let sleep = self.runtime.sleep_until(self.due()).map(|()| Wake::Timeout);
-        let network = first(incoming, sent);
-        let people = first(client, device);
-        first(first(network, people), first(stop, sleep)).await
-    }
-
-    /// What has happened already. Sound comes before all else.
-    fn already_there(&self, socket: &Socket) -> Option<Wake> {
-        if let Ok(sent) = self.sent.1.try_recv() {
-            return Some(Wake::Sent(sent));
-        }
-        if let Ok(incoming) = self.incoming.1.try_recv() {
-            return Some(Wake::Incoming(incoming));
-        }
-        let (id, heard) = socket.heard().try_recv().ok()?;
-        Some(Wake::Client(id, heard))
-    }
-
-    /// When to wake at the latest.
-    fn due(&self) -> Instant {
-        let now = self.runtime.now();
-        let own = match (self.is_busy(), self.was_used) {
-            (true, _) => Some(self.looked + LOOK),
-            (false, false) if self.settings.ends_with_client => Some(self.since + CLIENT_COMES),
-            (false, _) => None,
-        };
-        let machines = [self.room.poll_timeout(), self.mesh.poll_timeout()];
-        let due = machines.into_iter().flatten().chain(own).min();
-        due.unwrap_or(now + Duration::from_secs(60))
-    }
-
-    /// Whether sound is on.
-    fn is_busy(&self) -> bool {
-        self.input.is_some() || self.output.is_some()
-    }
-
-    fn take(&mut self, wake: Wake) {
-        let now = self.runtime.now();
-        match wake {
-            Wake::Client(id, heard) => self.client(id, heard),
-            Wake::Device(happened) => self.device(&happened),
-            Wake::Incoming(Incoming::Datagram {
-                socket,
-                from,
-                bytes,
-            }) => self.mesh.datagram(socket, from, &bytes, now),
-            Wake::Incoming(Incoming::Link { number, happened }) => {
-                if self.link.as_ref().is_some_and(|(it, _)| *it == number) {
-                    self.link_happened(happened);
-                }
-            }
-            Wake::Incoming(Incoming::Servers(servers)) => self.mesh.set_servers(servers, now),
-            Wake::Incoming(Incoming::Stream(id, stream)) => self.stream(id, stream),
-            Wake::Incoming(Incoming::Key(key)) => self.key(key),
-            Wake::Incoming(Incoming::Names(client, names)) => self.say_devices(client, names),
-            Wake::Sent(sent) => self.send(&sent),
-            Wake::Stop => self.stopping = true,
-            Wake::Timeout => {}
-        }
-    }
-
-    fn link_happened(&mut self, happened: Link) {
-        let now = self.runtime.now();
-        // The machine passes over what it does not wait for.
-        let _ = match happened {
-            Link::Opened => self.room.handle_input(Input::SocketOpened, now),
-            Link::Frame(frame) => self.room.handle_input(Input::Frame(frame.as_bytes()), now),
-            Link::Closed(error) => {
-                self.link = None;
-                let status = status(&error);
-                self.room.handle_input(Input::SocketClosed { status }, now)
-            }
-            _ => Ok(()),
-        };
-    }
-
-    fn send(&mut self, sent: &Sent) {
-        let now = self.runtime.now();
-        if self.room.room().is_some() {
-            for frame in &sent.frames {
-                self.mesh
-                    .send(&frame.payload, frame.time, frame.marker, now);
-            }
-        }
-        self.loudest = self.loudest.max(sent.level);
-        self.note_sending(sent.sending && !self.speaking.is_testing());
-    }
-
-    fn device(&mut self, happened: &Happened) {
-        match happened {
-            Happened::Trouble { end, what } => {
-                let what = format!("the {end} cannot be used: {what}; it is tried again");
-                self.tell_all(&ipc::Event::Error { error: what });
-            }
-            Happened::Opened(_) => self.say_state(),
-            Happened::Ended => {
-                let what = "the file is at its end".to_owned();
-                self.tell_all(&ipc::Event::Info { error: what });
-            }
-        }
-    }
-
-    fn key(&mut self, key: Key) {
-        match key {
-            Key::Held(held) => self.hold(held),
-            Key::Gate(gate) => {
-                self.hold(false);
-                self.key = gate;
-                self.say_state();
-            }
-        }
-    }
-
-    fn pass_time(&mut self) {
-        let now = self.runtime.now();
-        if self.room.poll_timeout().is_some_and(|at| at <= now) {
-            self.room.handle_timeout(now);
-        }
-        if self.mesh.poll_timeout().is_some_and(|at| at <= now) {
-            self.mesh.handle_timeout(now);
-        }
-        if self.is_busy() && now >= self.looked + LOOK {
-            self.looked = now;
-            self.say_who_speaks(now);
-            if now >= self.judged + JUDGE {
-                self.judged = now;
-                self.judge();
-            }
-        }
-        let alone = self.clients.is_empty();
-        let waited = self.was_used || now >= self.since + CLIENT_COMES;
-        if self.settings.ends_with_client && alone && waited {
-            self.stopping = true;
-        }
-    }
-
-    /// Addresses come and go: another network, a cable, a tunnel.
-    async fn look_at_addresses(&mut self) {
-        let now = self.runtime.now();
-        if self.room.room().is_none() || now < self.searched + ADDRESSES {
-            return;
-        }
-        self.searched = now;
-        if self.find_addresses().await {
-            let _ = self.room.handle_input(Input::NetworkChanged, now);
-            self.carry_out().await;
-        }
-    }
-
-    /// Answers whether anything changed.
-    async fn find_addresses(&mut self) -> bool {
-        let Ok(changes) = self.network.look().await else {
-            return false;
-        };
-        let now = self.runtime.now();
-        let changed = !changes.new.is_empty() || !changes.gone.is_empty();
-        for id in changes.gone {
-            self.mesh.remove_socket(id, now);
-        }
-        for (id, address) in changes.new {
-            self.mesh.add_socket(id, address, now);
-        }
-        changed
-    }
-
-    async fn say_farewell(&mut self) {
-        self.room.close(self.runtime.now());
-        self.carry_out().await;
-        self.input = None;
-        self.output = None;
-        // The writer of the link sends what it has.
-        self.link = None;
-        self.runtime
-            .sleep_until(self.runtime.now() + FAREWELL)
-            .await;
-    }
-}
-
-/// What comes first.
-async fn first<T>(one: impl Future<Output = T>, other: impl Future<Output = T>) -> T {
-    match select(pin!(one), pin!(other)).await {
-        Either::Left((it, _)) | Either::Right((it, _)) => it,
-    }
-}
-
-const fn status(error: &LinkError) -> Option<u16> {
-    match error.failure {
-        dialtone_protocol::client::LinkFailure::Refused(status) => Some(status),
-        _ => None,
     }
 }
