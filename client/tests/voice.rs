@@ -466,3 +466,16 @@ fn a_daemon_that_signs_nothing_is_not_heard_unless_that_is_allowed() {
     assert!(!ended.err.contains("is heard\n"), "{ended:#?}");
     otto.kill();
 }
+
+/// What the other tests go by: that a likeness is found says that just these words were heard.
+#[test]
+fn what_was_never_said_is_not_found() {
+    let all = speech(48_000 * 12);
+    let (said, other) = all.split_at(48_000 * 8);
+    for second in [0, 2] {
+        let words = &other[48_000 * second..48_000 * (second + 1)];
+        let alike = likeness(words, said);
+        assert!(alike < 0.5, "{second}: {alike}");
+        assert!(likeness(words, other) > 0.999);
+    }
+}
