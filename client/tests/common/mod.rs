@@ -377,7 +377,7 @@ impl Running {
     /// Waits until it has printed so many lines.
     #[track_caller]
     pub fn until_lines(&self, many: usize) {
-        self.until("more lines", |out| out.lines().count() >= many);
+        self.until("more lines", |out| out.matches('\n').count() >= many);
     }
 
     #[track_caller]

@@ -52,7 +52,9 @@ pub(crate) fn speech(samples: usize) -> Wav {
             phase = (phase + hertz / 48_000.0).fract();
             let loud = 0.25 + 0.15 * (seconds * 9.0).sin();
             let tone: f32 = (1_u8..6)
-                .map(|partial| (TAU * phase * f32::from(partial)).sin() / f32::from(partial))
+                .map(|partial| {
+                    (TAU * phase * f32::from(partial)).sin() / f32::from(partial).powi(2)
+                })
                 .sum();
             loud * tone * 0.5
         })

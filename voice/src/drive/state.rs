@@ -9,7 +9,7 @@ use dialtone_protocol::runtime::Runtime;
 use dialtone_protocol::session::State;
 use dialtone_protocol::voice::ipc::{self, Event};
 
-use super::Daemon;
+use super::{Daemon, log};
 use crate::audio::Opening;
 use crate::device::{Names, Sink, Source};
 use crate::ipc::ClientId;

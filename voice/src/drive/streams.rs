@@ -10,7 +10,7 @@ use dialtone_protocol::runtime::Runtime;
 use futures_util::future::select;
 use futures_util::{AsyncReadExt, AsyncWriteExt};
 
-use super::first;
+use super::turn::first;
 use crate::media::{Server, StreamId};
 
 /// How much is read at once, in bytes.

@@ -109,7 +109,7 @@ impl<R: Runtime> Daemon<R> {
     }
 
     /// Whether sound is on.
-    fn is_busy(&self) -> bool {
+    pub(super) fn is_busy(&self) -> bool {
         self.input.is_some() || self.output.is_some()
     }
 
@@ -227,7 +227,7 @@ impl<R: Runtime> Daemon<R> {
     }
 
     /// Answers whether anything changed.
-    async fn find_addresses(&mut self) -> bool {
+    pub(super) async fn find_addresses(&mut self) -> bool {
         let Ok(changes) = self.network.look().await else {
             return false;
         };
@@ -256,7 +256,7 @@ impl<R: Runtime> Daemon<R> {
 }
 
 /// What comes first.
-async fn first<T>(one: impl Future<Output = T>, other: impl Future<Output = T>) -> T {
+pub(super) async fn first<T>(one: impl Future<Output = T>, other: impl Future<Output = T>) -> T {
     match select(pin!(one), pin!(other)).await {
         Either::Left((it, _)) | Either::Right((it, _)) => it,
     }

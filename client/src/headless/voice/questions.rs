@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use dialtone_protocol::ids::{ChannelId, UserId};
+use dialtone_protocol::ids::ChannelId;
 use dialtone_protocol::runtime::Runtime;
 use dialtone_protocol::voice::ipc::{self, Command};
 use futures_util::future::{Either, select};
