@@ -170,7 +170,7 @@ fn loss_and_jitter_leave_words_as_they_are() {
     }
 }
 
-// spec 11.58
+// spec 11.56
 #[test]
 fn after_a_cut_both_hear_each_other_again_by_themselves() {
     let (mut talk, _) = Talk::begin("", &[]);

@@ -1,6 +1,6 @@
 //! What an account signs and believes for the process that carries its sound.
 
-use dialtone_protocol::client::{Event, Input, Table};
+use dialtone_protocol::client::{ConnectionState, Event, Input, Table};
 use dialtone_protocol::crypto::{DeviceSecret, Secret};
 use dialtone_protocol::ids::{ChannelId, DeviceId, UserId};
 use dialtone_protocol::sigchain::{Access, Chain, Draft, History, Payload};
@@ -439,4 +439,22 @@ fn who_is_in_which_room_is_shown_as_the_server_says_it() {
     net.tell(alice, Input::Frame(presence(true).to_text().as_bytes()));
     net.cut(alice);
     assert_eq!(rooms(&net), [], "nothing is known without a connection");
+}
+
+// spec 7.7
+#[test]
+fn a_client_whose_daemon_lost_the_server_makes_sure_of_its_own_connection() {
+    let (mut net, alice) = community();
+    for deaf in [false, true] {
+        net.deaf = deaf.then_some(alice);
+        let now = net.now;
+        net.client(alice).doubt_connection(now);
+        net.run();
+        net.wait(4);
+        let stands = net.view(alice).state() == ConnectionState::Online;
+        assert_ne!(stands, deaf);
+    }
+    net.deaf = None;
+    net.wait(60);
+    assert_eq!(net.view(alice).state(), ConnectionState::Online);
 }

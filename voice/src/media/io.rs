@@ -148,6 +148,6 @@ pub struct Health {
     pub loss_there: Option<f32>,
     /// Whether a relay carries it.
     pub relayed: bool,
-    /// Whether it stands, but nothing has come over it for a while, not even a report (spec 11.58).
+    /// Whether it stands, but nothing has come over it for a while, not even a report (spec 11.56).
     pub stalled: bool,
 }

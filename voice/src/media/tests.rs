@@ -234,7 +234,7 @@ fn a_way_that_is_gone_is_noticed_and_comes_back() {
     assert_eq!(world.heard(), [10, 10]);
 }
 
-// spec 11.58
+// spec 11.56
 #[test]
 fn an_interruption_of_five_seconds_is_said_and_needs_nothing_but_time() {
     let mut world = World::new(2);
