@@ -1,6 +1,7 @@
 //! The STUN and TURN servers, as a host names them.
 
 use dialtone_protocol::hub::{Ice, TurnLogin};
+use dialtone_protocol::wire::ice_url::{IceScheme, IceUrl};
 use dialtone_protocol::wire::sensitive::Sensitive;
 
 use crate::settings::SettingsError;
@@ -32,8 +33,8 @@ impl IceSettings {
             _ => return Err(SettingsError::TurnLogin),
         };
         Ok(Ice {
-            stun: urls(&self.stun, &["stun:", "stuns:"])?,
-            turn: urls(&self.turn, &["turn:", "turns:"])?,
+            stun: urls(&self.stun, &[IceScheme::Stun, IceScheme::Stuns])?,
+            turn: urls(&self.turn, &[IceScheme::Turn, IceScheme::Turns])?,
             login,
         })
     }
@@ -49,25 +50,11 @@ pub(crate) fn list(text: &str) -> Vec<String> {
 }
 
 /// URLs of these schemes; the first is meant where there is none.
-fn urls(named: &[String], schemes: &[&str; 2]) -> Result<Vec<String>, SettingsError> {
+fn urls(named: &[String], schemes: &[IceScheme]) -> Result<Vec<String>, SettingsError> {
     let url = |text: &String| {
-        let has_scheme = schemes.iter().any(|scheme| text.starts_with(scheme));
-        let url = match has_scheme {
-            true => text.clone(),
-            false => format!("{}{text}", schemes[0]),
-        };
-        let address = url.split_once(':').map_or("", |(_, address)| address);
-        let address = address.split('?').next().unwrap_or_default();
-        let (host, port) = address.rsplit_once(':').unwrap_or((address, "0"));
-        let is_bare_v6 = host.contains(':') && !host.starts_with('[');
-        let fits = !host.is_empty()
-            && !is_bare_v6
-            && port.parse::<u16>().is_ok()
-            && !url.contains(['/', ' ', '@', '#']);
-        match fits {
-            true => Ok(url),
-            false => Err(SettingsError::IceServer(text.clone())),
-        }
+        let url = IceUrl::parse_as(text, schemes);
+        url.map(|url| url.to_string())
+            .map_err(|why| SettingsError::IceServer(text.clone(), why))
     };
     named.iter().map(url).collect()
 }
@@ -109,7 +96,10 @@ mod tests {
                 ..IceSettings::default()
             };
             let error = ice.resolve().unwrap_err();
-            assert_eq!(error, SettingsError::IceServer(wrong.to_owned()));
+            assert!(
+                matches!(&error, SettingsError::IceServer(named, _) if named == wrong),
+                "{error}"
+            );
         }
     }
 

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use dialtone_protocol::hub::Ice;
+use dialtone_protocol::wire::ice_url::IceUrlError;
 use serde::Deserialize;
 
 use crate::cli::{Flags, RuntimeName, Switch};
@@ -69,7 +70,7 @@ pub enum SettingsError {
     /// The settings file cannot be understood.
     File(PathBuf, String),
     /// An address of a STUN or TURN server cannot be understood.
-    IceServer(String),
+    IceServer(String, IceUrlError),
     /// The listen address cannot be understood.
     Listen(String),
     /// The public URL is not `http://` or `https://` with a host.
@@ -244,9 +245,9 @@ impl fmt::Display for SettingsError {
                 f.write_str("the database url must start with sqlite:// or postgres://")
             }
             Self::File(path, why) => write!(f, "{}: {why}", path.display()),
-            Self::IceServer(text) => write!(
+            Self::IceServer(text, why) => write!(
                 f,
-                "`{text}` is no STUN or TURN server: name it as HOST:PORT or turns:HOST:PORT?transport=tcp"
+                "`{text}` is no STUN or TURN server ({why}): name it as HOST:PORT or turns:HOST:PORT?transport=tcp"
             ),
             Self::TurnLogin => f.write_str(
                 "TURN_USER and TURN_PASS must be set together, or TURN_SECRET without them",

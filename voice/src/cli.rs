@@ -10,11 +10,12 @@ use clap_complete::Shell;
 use dialtone_client::cli::RuntimeName;
 use dialtone_client::link::Trust;
 use dialtone_client::server_url::ServerUrl;
+use dialtone_protocol::wire::ice_url::{IceScheme, IceUrl};
 use dialtone_protocol::wire::sensitive::Sensitive;
 
 use crate::device::{Sink, Source};
 use crate::drive::{DEFAULT_THRESHOLD, Settings};
-use crate::media::{Login, Named};
+use crate::media::{Login, Named, UrlError};
 use crate::ptt::{Binding, Choice};
 
 /// Voice for dialtone: carries sound between the devices in a room.
@@ -172,8 +173,13 @@ impl Cli {
         settings.key_choice = self.ptt_backend;
         let login = Login::new(&self.turn_user, &self.turn_pass);
         let login = login.ok_or("--turn-user: the name is too long")?;
-        settings.stun = servers("--stun", &["stun:"], &self.stun, None)?;
-        settings.turn = servers("--turn", &["turn:", "turns:"], &self.turn, Some(&login))?;
+        settings.stun = servers("--stun", &[IceScheme::Stun], &self.stun, None)?;
+        settings.turn = servers(
+            "--turn",
+            &[IceScheme::Turn, IceScheme::Turns],
+            &self.turn,
+            Some(&login),
+        )?;
         settings.relay_only = self.relay_only;
         settings.threshold = self.vad_threshold;
         settings.cancel_echo = !self.keep_echo;
@@ -186,17 +192,14 @@ impl Cli {
 /// What a flag names. The first scheme is meant where none is said.
 fn servers(
     flag: &str,
-    schemes: &[&str],
+    schemes: &[IceScheme],
     named: &[String],
     login: Option<&Login>,
 ) -> Result<Vec<Named>, String> {
     let one = |text: &String| {
-        let has_scheme = schemes.iter().any(|scheme| text.starts_with(scheme));
-        let url = match schemes.first().filter(|_| !has_scheme) {
-            Some(scheme) => format!("{scheme}{text}"),
-            None => text.clone(),
-        };
-        Named::parse(&url, login).map_err(|error| format!("{flag} {text}: {error}"))
+        let url = IceUrl::parse_as(text, schemes).map_err(UrlError::from);
+        url.and_then(|url| Named::new(url, login))
+            .map_err(|error| format!("{flag} {text}: {error}"))
     };
     let named = named.iter().filter(|text| !text.is_empty());
     named.map(one).collect()

@@ -11,6 +11,7 @@ pub mod chain;
 pub mod event;
 pub mod frame;
 pub mod http;
+pub mod ice_url;
 mod json;
 pub mod link;
 mod query;
