@@ -4,8 +4,8 @@
 
 use core::fmt;
 use core::future::Future;
+use core::net::SocketAddr;
 use std::io;
-use std::net::SocketAddr;
 use std::sync::Arc;
 
 use futures_io::{AsyncRead, AsyncWrite};
