@@ -119,10 +119,7 @@ impl Voice {
                 let talker = |it: dialtone_protocol::voice::ipc::Member| Talker {
                     user: it.user,
                     verified: it.verified,
-                    standing: match it.standing {
-                        Standing::Connected if it.stalled => Standing::Reconnecting,
-                        standing => standing,
-                    },
+                    standing: it.standing,
                     volume: it.volume,
                 };
                 self.members = members.into_iter().map(talker).collect();

@@ -280,9 +280,6 @@ pub struct Member {
     /// The server lost it from sight.
     #[serde(default, skip_serializing_if = "is_false")]
     pub absent: bool,
-    /// The connection stands, but nothing has come over it for a while.
-    #[serde(default, skip_serializing_if = "is_false")]
-    pub stalled: bool,
     /// How loud it is here, in percent.
     pub volume: u16,
 }
@@ -300,6 +297,8 @@ pub enum Standing {
     Connecting,
     /// It is heard, as far as it speaks.
     Connected,
+    /// The connection stands, but nothing has come over it for a while (spec 11.56).
+    Stalled,
     /// The connection is broken and is being made again.
     Reconnecting,
 }

@@ -77,6 +77,8 @@ pub struct SendChain {
     /// What decides when sound is sent.
     pub gate: Gate,
     echo: Option<EchoCanceller>,
+    /// Others were heard during this frame.
+    others_speak: bool,
     suppressor: Box<DenoiseState<'static>>,
     gain: AutoGain,
     encoder: Encoder,
@@ -99,6 +101,7 @@ impl SendChain {
             settings,
             gate,
             echo: settings.cancel_echo.then(EchoCanceller::new),
+            others_speak: false,
             suppressor: DenoiseState::new(),
             gain: AutoGain::default(),
             encoder: Encoder::new()?,
@@ -124,6 +127,7 @@ impl SendChain {
     pub fn played(&mut self, piece: &[f32; PIECE]) {
         if let Some(echo) = &mut self.echo {
             echo.played(piece);
+            self.others_speak |= self.is_speech(level(piece));
         }
     }
 
@@ -142,6 +146,9 @@ impl SendChain {
     pub fn clear(&mut self) {
         self.waiting.clear();
         self.last.clear();
+        // Another microphone may hear the loudspeaker in another way.
+        self.echo = self.settings.cancel_echo.then(EchoCanceller::new);
+        self.others_speak = false;
         self.was_sending = false;
     }
 
@@ -155,8 +162,10 @@ impl SendChain {
         let level = level(&frame);
         let decision = self.gate.decide(level);
         if self.settings.gain {
-            let speaks = decision != Decision::Hold && level >= self.gate.threshold() / 2;
-            self.gain.apply(&mut frame, speaks);
+            // While others are heard, what is left of their echo may pass for somebody who speaks softly.
+            let speaks = decision != Decision::Hold && self.is_speech(level);
+            let others_speak = core::mem::take(&mut self.others_speak);
+            self.gain.apply(&mut frame, speaks && !others_speak);
         }
         let time = self.time;
         #[expect(clippy::cast_possible_truncation, reason = "a frame is short")]
@@ -179,6 +188,11 @@ impl SendChain {
             sending,
         };
         (sent, frame)
+    }
+
+    /// Whether somebody may be speaking so softly.
+    const fn is_speech(&self, level: u32) -> bool {
+        level >= self.gate.threshold() / 2
     }
 
     fn encode(&mut self, frame: &[f32], time: u32, frames: &mut Vec<Frame>) {
@@ -287,6 +301,35 @@ mod tests {
         let (_, heard) = all(&mut speaking, &words);
         let kept = power(&heard[half..]) / power(&words[half..]);
         assert!(kept > 2.0 * less, "{kept} {less}");
+    }
+
+    #[test]
+    fn what_is_left_of_an_echo_is_not_made_louder() {
+        let settings = SendSettings {
+            cancel_echo: true,
+            suppress: false,
+            gain: true,
+        };
+        let soft = sine(700.0, 0.02, FRAME * 400);
+        let others = speech(FRAME * 400);
+        let louder = |others: &[f32]| {
+            let mut chain = chain(settings, Opening::Open);
+            let mut out = Vec::new();
+            for (frame, played) in soft.chunks(FRAME).zip(others.chunks(FRAME)) {
+                for piece in played.chunks_exact(PIECE) {
+                    chain.played(piece.try_into().unwrap());
+                }
+                chain.push(frame, |_, frame| out.extend_from_slice(frame));
+            }
+            let late = FRAME * 300;
+            power(&out[late..]) / power(&soft[late..])
+        };
+        assert!(louder(&vec![0.0; soft.len()]) > 4.0);
+        // In the pauses of the others it may be somebody who speaks.
+        let beside = louder(&others);
+        assert!(beside < 4.0, "{beside}");
+        let all_the_time = louder(&sine(300.0, 0.3, soft.len()));
+        assert!(all_the_time < 1.1, "{all_the_time}");
     }
 
     #[test]

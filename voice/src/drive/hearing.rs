@@ -13,12 +13,12 @@ use dialtone_protocol::ids::UserId;
 use dialtone_protocol::voice::room::PeerId;
 
 use super::log;
-use crate::audio::{Mixer, NORMAL_VOLUME, PIECE, Receiver, Stats};
+use crate::audio::{Mixer, NORMAL_VOLUME, PIECE, Receiver, RecentLoss, Stats};
 use crate::device::Recorder;
 use crate::media::Packet;
 
 /// One's own voice that waits to be heard in a test, in samples: half a second.
-const MAX_ECHO: usize = 24_000;
+const MAX_SIDETONE: usize = 24_000;
 
 /// Pieces that were played and wait for the microphone, so that it knows them when it hears them: half a second.
 const MAX_PLAYED: usize = 50;
@@ -35,15 +35,16 @@ struct State {
     deafened: bool,
     recorder: Option<Recorder>,
     /// One's own voice, while the microphone is tried out.
-    echo: VecDeque<f32>,
-    /// What was played, since the microphone asked last.
-    played: VecDeque<[f32; PIECE]>,
+    sidetone: VecDeque<f32>,
+    /// What was played, since the microphone asked last: nothing is kept while nobody asks.
+    played: Option<VecDeque<[f32; PIECE]>>,
 }
 
 #[derive(Debug)]
 struct Connection {
     speaker: Speaker,
     receiver: Receiver,
+    loss: RecentLoss,
 }
 
 impl Hearing {
@@ -69,7 +70,12 @@ impl Hearing {
                 let Ok(receiver) = Receiver::new() else {
                     return;
                 };
-                place.insert(Connection { speaker, receiver })
+                let loss = RecentLoss::default();
+                place.insert(Connection {
+                    speaker,
+                    receiver,
+                    loss,
+                })
             }
         };
         let Packet {
@@ -90,7 +96,7 @@ impl Hearing {
     pub(super) fn clear(&self) {
         let mut state = self.lock();
         state.connections.clear();
-        state.played.clear();
+        state.played = None;
     }
 
     pub(super) fn deafen(&self, deafened: bool) {
@@ -107,16 +113,19 @@ impl Hearing {
     }
 
     /// One's own voice, to be heard in a test.
-    pub(super) fn echo(&self, samples: &[f32]) {
+    pub(super) fn sidetone(&self, samples: &[f32]) {
         let mut state = self.lock();
-        state.echo.extend(samples);
-        let many = state.echo.len().saturating_sub(MAX_ECHO);
-        state.echo.drain(..many);
+        state.sidetone.extend(samples);
+        let many = state.sidetone.len().saturating_sub(MAX_SIDETONE);
+        state.sidetone.drain(..many);
     }
 
-    /// What was played since this was asked last.
+    /// What was played since this was asked last. What is played from now on is kept for the next time.
     pub(super) fn played(&self) -> VecDeque<[f32; PIECE]> {
-        core::mem::take(&mut self.lock().played)
+        self.lock()
+            .played
+            .replace(VecDeque::new())
+            .unwrap_or_default()
     }
 
     /// The users who speak now.
@@ -129,10 +138,14 @@ impl Hearing {
             .collect()
     }
 
-    /// How well the sound of a connection comes in.
-    pub(super) fn stats(&self, peer: PeerId) -> Option<Stats> {
-        let state = self.lock();
-        state.connections.get(&peer).map(|it| it.receiver.stats())
+    /// How well the sound of a connection comes in, and how much of it got lost over the last few times that this was
+    /// asked, in percent.
+    pub(super) fn judge(&self, peer: PeerId) -> Option<(Stats, f32)> {
+        let mut state = self.lock();
+        let connection = state.connections.get_mut(&peer)?;
+        let stats = connection.receiver.stats();
+        let counts = stats.counts;
+        Some((stats, connection.loss.look(counts.played, counts.missing)))
     }
 
     /// The next piece to be played.
@@ -144,7 +157,7 @@ impl Hearing {
             mixer,
             deafened,
             recorder,
-            echo,
+            sidetone,
             played,
         } = &mut *state;
         for connection in connections.values_mut() {
@@ -163,17 +176,20 @@ impl Hearing {
             }
             recorder.step();
         }
-        if !echo.is_empty() {
+        if !sidetone.is_empty() {
             let mut own = [0.0; PIECE];
-            for (to, from) in own.iter_mut().zip(echo.drain(..PIECE.min(echo.len()))) {
+            let ready = sidetone.drain(..PIECE.min(sidetone.len()));
+            for (to, from) in own.iter_mut().zip(ready) {
                 *to = from;
             }
             mixer.add(&own, NORMAL_VOLUME);
         }
         *piece = mixer.take();
-        if played.len() >= MAX_PLAYED {
-            played.pop_front();
+        if let Some(played) = played {
+            if played.len() >= MAX_PLAYED {
+                played.pop_front();
+            }
+            played.push_back(*piece);
         }
-        played.push_back(*piece);
     }
 }

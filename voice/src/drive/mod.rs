@@ -14,7 +14,7 @@ mod state;
 mod streams;
 mod turn;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time;
@@ -26,9 +26,9 @@ use dialtone_protocol::Instant;
 use dialtone_protocol::ids::UserId;
 use dialtone_protocol::runtime::Runtime;
 use dialtone_protocol::voice::ipc;
-use dialtone_protocol::voice::room::{PeerId, Room};
+use dialtone_protocol::voice::room::Room;
 
-use crate::audio::{Gate, Opening, RecentLoss, SendSettings, Sent};
+use crate::audio::{Gate, Opening, SendSettings, Sent};
 use crate::device::{Happened, Names, Open, Recorder, Source};
 use crate::ipc::{ClientId, Clients, Socket};
 use crate::media::{Clock, Mesh, Server, SocketId, StreamId};
@@ -97,10 +97,8 @@ struct Daemon<R: Runtime> {
     user: Option<UserId>,
     /// Who was said to speak.
     spoke: BTreeSet<UserId>,
-    /// How much of each connection's sound gets lost.
-    losses: BTreeMap<PeerId, RecentLoss>,
-    /// The connections that were said to be stalled.
-    stalled: Vec<PeerId>,
+    /// Who was said to be in the room, and how they stand.
+    told: Option<ipc::Event>,
     /// Whether this device is sending, and how loud it was since that was said.
     sending: bool,
     loudest: u32,
@@ -184,8 +182,7 @@ impl<R: Runtime> Daemon<R> {
             links: 0,
             user: None,
             spoke: BTreeSet::new(),
-            losses: BTreeMap::new(),
-            stalled: Vec::new(),
+            told: None,
             sending: false,
             loudest: 0,
             meters: false,

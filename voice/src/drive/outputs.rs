@@ -45,7 +45,6 @@ impl<R: Runtime> Daemon<R> {
                 if command == Command::Close {
                     log::note(format_args!("connection {} is closed", peer.0));
                     self.hearing.close(peer);
-                    self.losses.remove(&peer);
                 }
                 self.mesh.command(peer, command, now);
             }
@@ -99,6 +98,7 @@ impl<R: Runtime> Daemon<R> {
                 self.say_state();
             }
             Event::Left { room, why } => {
+                self.told = None;
                 self.close_sound();
                 for id in self.network.close() {
                     self.mesh.remove_socket(id, self.runtime.now());
@@ -162,9 +162,14 @@ impl<R: Runtime> Daemon<R> {
         }
     }
 
+    /// Says who is in the room and how they stand, unless that was said already.
     pub(super) fn say_members(&mut self) {
-        if let Some(event) = self.members() {
-            self.tell_all(&event);
+        let members = self.members();
+        if members != self.told {
+            if let Some(event) = &members {
+                self.clients.tell_all(event);
+            }
+            self.told = members;
         }
     }
 
@@ -186,6 +191,8 @@ impl<R: Runtime> Daemon<R> {
 
     fn member(&self, view: MemberView) -> ipc::Member {
         let Speaker { user, device } = view.speaker;
+        let health = view.peer.and_then(|peer| self.mesh.health(peer));
+        let is_stalled = health.is_some_and(|it| it.stalled);
         ipc::Member {
             user,
             device,
@@ -193,12 +200,12 @@ impl<R: Runtime> Daemon<R> {
             standing: match view.standing {
                 Standing::Judging => ipc::Standing::Judging,
                 Standing::Refused(_) => ipc::Standing::Refused,
+                Standing::Connected if is_stalled => ipc::Standing::Stalled,
                 Standing::Connected => ipc::Standing::Connected,
                 Standing::Reconnecting => ipc::Standing::Reconnecting,
                 _ => ipc::Standing::Connecting,
             },
             absent: view.absent,
-            stalled: view.peer.is_some_and(|peer| self.is_stalled(peer)),
             volume: self.hearing.volume(user),
         }
     }
@@ -208,10 +215,6 @@ impl<R: Runtime> Daemon<R> {
         members
             .filter_map(|it| Some((it.peer?, it.speaker)))
             .collect()
-    }
-
-    pub(super) fn is_stalled(&self, peer: PeerId) -> bool {
-        self.mesh.health(peer).is_some_and(|it| it.stalled)
     }
 
     pub(super) fn tell_all(&mut self, event: &ipc::Event) {

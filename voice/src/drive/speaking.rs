@@ -68,7 +68,7 @@ impl Speaking {
             let testing = state.testing;
             state.chain.push(samples, |mut one, frame| {
                 if testing {
-                    hearing.echo(frame);
+                    hearing.sidetone(frame);
                     one.frames.clear();
                 }
                 let _ = sent.try_send(one);

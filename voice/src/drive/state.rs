@@ -114,12 +114,9 @@ impl<R: Runtime> Daemon<R> {
         for (peer, Speaker { user, device }) in self.peers() {
             let health = self.mesh.health(peer).unwrap_or_default();
             lost = lost.max(health.loss_there.unwrap_or(0.0));
-            let Some(stats) = self.hearing.stats(peer) else {
+            let Some((stats, loss)) = self.hearing.judge(peer) else {
                 continue;
             };
-            let counts = stats.counts;
-            let recent = self.losses.entry(peer).or_default();
-            let loss = recent.look(counts.played, counts.missing);
             #[expect(clippy::cast_possible_truncation, reason = "figures for people")]
             let quality = ipc::Quality {
                 user,
@@ -139,12 +136,8 @@ impl<R: Runtime> Daemon<R> {
         )]
         self.speaking
             .expect_loss((lost.clamp(0.0, 1.0) * 100.0) as u8);
-        let peers = self.peers().into_iter().map(|(peer, _)| peer);
-        let stalled: Vec<_> = peers.filter(|peer| self.is_stalled(*peer)).collect();
-        if stalled != self.stalled {
-            self.stalled = stalled;
-            self.say_members();
-        }
+        // A connection may have fallen silent, or come back, without anything else that says so.
+        self.say_members();
         if self.meters {
             self.tell_all(&Event::Quality { members });
         }

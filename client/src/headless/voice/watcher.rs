@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use dialtone_protocol::client::Event;
-use dialtone_protocol::ids::{ChannelId, UserId};
+use dialtone_protocol::ids::{ChannelId, DeviceId, UserId};
 use dialtone_protocol::runtime::Runtime;
 use dialtone_protocol::voice::ipc::{self, Member, Standing};
 use futures_util::future::{Either, select};
@@ -20,31 +20,10 @@ pub(super) struct Watcher {
     room: ChannelId,
     name: String,
     json: bool,
-    members: BTreeMap<(UserId, String), Hears>,
+    members: BTreeMap<(UserId, DeviceId), Standing>,
     inside: bool,
     /// Whether the daemon has a connection to the server.
     online: bool,
-}
-
-/// How another device is heard, as far as people are told.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Hears {
-    NotYet,
-    Well,
-    /// Nothing comes from it, though the connection stands.
-    Nothing,
-    Broken,
-}
-
-impl Hears {
-    const fn of(member: &Member) -> Self {
-        match member.standing {
-            Standing::Connected if member.stalled => Self::Nothing,
-            Standing::Connected => Self::Well,
-            Standing::Reconnecting => Self::Broken,
-            _ => Self::NotYet,
-        }
-    }
 }
 
 impl Watcher {
@@ -170,33 +149,36 @@ impl Watcher {
     ) -> Result<(), Failure> {
         let here: BTreeMap<_, _> = members
             .iter()
-            .map(|it| ((it.user, it.device.to_string()), Hears::of(it)))
+            .map(|it| ((it.user, it.device), it.standing))
             .collect();
         let before = core::mem::replace(&mut self.members, here.clone());
-        for ((user, device), hears) in &here {
-            let was = before.get(&(*user, device.clone())).copied();
+        for (member, standing) in &here {
+            if before.get(member) == Some(standing) {
+                continue;
+            }
+            let (user, _) = member;
             let heard_before = before
                 .iter()
-                .any(|((it, _), was)| it == user && *was == Hears::Well);
+                .any(|((it, _), was)| it == user && *was == Standing::Connected);
             let name = name(session, *user).await?;
-            match hears {
-                Hears::Well if !heard_before => {
+            match standing {
+                Standing::Connected if !heard_before => {
                     let verified = members.iter().any(|it| it.user == *user && it.verified);
                     let mark = if verified { "" } else { " (not verified)" };
                     self.note(format!("{name} is heard{mark}"));
                 }
-                Hears::Nothing if was != Some(Hears::Nothing) => self.note(format!(
+                Standing::Stalled => self.note(format!(
                     "nothing comes from {name} any more: it goes on by itself when the network does"
                 )),
-                Hears::Broken if was != Some(Hears::Broken) => self.note(format!(
+                Standing::Reconnecting => self.note(format!(
                     "the connection with {name} broke: it is made again by itself; if it is not, look at the network"
                 )),
                 _ => {}
             }
         }
-        for (user, device) in before.keys() {
-            if !here.contains_key(&(*user, device.clone())) {
-                let name = name(session, *user).await?;
+        for member in before.keys() {
+            if !here.contains_key(member) {
+                let name = name(session, member.0).await?;
                 self.note(format!("{name} left"));
             }
         }

@@ -172,7 +172,7 @@ impl Chat {
             Standing::Connected if !first.verified => (" unverified", Role::Caution),
             Standing::Connected if first.volume == 0 => (" silenced", Role::Faint),
             Standing::Connected => ("", Role::Faint),
-            Standing::Reconnecting => (" lost", Role::Caution),
+            Standing::Stalled | Standing::Reconnecting => (" lost", Role::Caution),
             _ => (" …", Role::Faint),
         }
     }
