@@ -406,3 +406,16 @@ fn a_revoked_invite_lets_nobody_in() {
     let read = bob.run(["tail", "#general", "--json", "--count", "1"]);
     assert_eq!(read.objects()[0]["body"], "the link is dead");
 }
+
+#[test]
+fn once_somebody_has_founded_no_start_prints_a_founding_link() {
+    let (mut server, alice) = founded("smol");
+    let before = server.log_text().matches("#found").count();
+    server.kill();
+    server.go_on();
+    alice.run(["channels"]).lines();
+    assert_eq!(
+        (before, server.log_text().matches("#found").count()),
+        (1, 1)
+    );
+}
