@@ -12,6 +12,8 @@
 mod desk;
 #[path = "voice_room/media.rs"]
 mod media;
+#[path = "support/welcome.rs"]
+mod welcome;
 #[path = "voice_room/world.rs"]
 mod world;
 

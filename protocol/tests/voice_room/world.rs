@@ -1,22 +1,21 @@
 //! Some devices, a server that relays, and what can go wrong between them.
 
+mod server;
+mod sound;
+
 use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
 
-use dialtone_protocol::crypto::voice::Speaker;
-use dialtone_protocol::ids::{ChannelId, DeviceId, ServerId, StoreId, UserId};
-use dialtone_protocol::voice::Input as PairInput;
+use dialtone_protocol::ids::{ChannelId, DeviceId, UserId};
 use dialtone_protocol::voice::ask::Question;
 use dialtone_protocol::voice::room::{
     AskId, Event, Input, Output, PeerId, Room, RoomError, Standing, Transmit,
 };
-use dialtone_protocol::wire::event::{ErrorCode, ErrorEvent, ServerEvent, Welcome, WelcomeLimits};
-use dialtone_protocol::wire::frame::ClientFrame;
-use dialtone_protocol::wire::voice::{Signalled, VoiceDevice};
+use dialtone_protocol::wire::event::ServerEvent;
 use dialtone_protocol::{Instant, Machine};
 
 use crate::desk::Desk;
-use crate::media::{Made, Media};
+use crate::media::Media;
 
 pub(crate) const ROOM: ChannelId = ChannelId([9; 16]);
 const TICK: Duration = Duration::from_millis(100);
@@ -198,128 +197,6 @@ impl World {
         }
     }
 
-    /// A device's socket ends. The server says that it is lost.
-    fn hang_up(&mut self, one: usize, tell: bool) {
-        let device = &mut self.devices[one];
-        let was_open = device.socket.take();
-        let was_opening = core::mem::take(&mut device.opening);
-        if let Some(socket) = was_open
-            && let Some(place) = self.inside.iter().position(|(_, it, _)| *it == socket)
-        {
-            self.inside.remove(place);
-            self.farewell(one, true);
-        }
-        if tell && (was_open.is_some() || was_opening) {
-            self.input(one, Input::SocketClosed { status: None });
-        }
-    }
-
-    fn farewell(&mut self, one: usize, lost: bool) {
-        let desk = &self.devices[one].desk;
-        let left = ServerEvent::VoiceLeft {
-            channel_id: ROOM,
-            sender: desk.user,
-            device_id: Some(desk.device),
-            lost,
-        };
-        for (other, socket, _) in self.inside.clone() {
-            self.say(other, socket, left.clone());
-        }
-    }
-
-    fn say(&mut self, one: usize, socket: u64, event: ServerEvent) {
-        let due = self.tick + self.latency;
-        self.down.push_back((due, one, socket, event));
-    }
-
-    fn serve(&mut self, one: usize, socket: u64, frame: &str) {
-        let speaker = |it: &Device| (it.desk.user, it.desk.device);
-        let (user, device) = speaker(&self.devices[one]);
-        match ClientFrame::parse(frame.as_bytes()).unwrap() {
-            ClientFrame::Hello(_) => {
-                let welcome = ServerEvent::Welcome(Welcome {
-                    protocol: 1,
-                    server_id: ServerId([1; 16]),
-                    store_id: StoreId([1; 16]),
-                    limits: WelcomeLimits {
-                        body_bytes: 1,
-                        frame_bytes: 1,
-                        unacked_messages: 1,
-                        history_page: 1,
-                    },
-                    features: Vec::new(),
-                    ice_servers: Vec::new(),
-                    sigchain_head: None,
-                });
-                self.say(one, socket, welcome);
-            }
-            ClientFrame::VoiceJoin(join) => {
-                self.inside.retain(|(_, it, _)| *it != socket);
-                self.inside.push((one, socket, join.proof.clone()));
-                let devices: Vec<_> = self
-                    .inside
-                    .iter()
-                    .map(|(one, _, proof)| VoiceDevice {
-                        user_id: self.devices[*one].desk.user,
-                        device_id: self.devices[*one].desk.device,
-                        proof: proof.clone(),
-                    })
-                    .collect();
-                let roster = ServerEvent::VoiceRoster {
-                    channel_id: ROOM,
-                    users: Vec::new(),
-                    devices,
-                    ice_servers: Vec::new(),
-                };
-                self.say(one, socket, roster);
-                let joined = ServerEvent::VoiceJoined {
-                    channel_id: ROOM,
-                    sender: user,
-                    device_id: Some(device),
-                    proof: join.proof,
-                };
-                for (other, socket, _) in self.inside.clone() {
-                    self.say(other, socket, joined.clone());
-                }
-            }
-            ClientFrame::VoiceLeave { .. } => {
-                if let Some(place) = self.inside.iter().position(|(_, it, _)| *it == socket) {
-                    self.inside.remove(place);
-                    self.farewell(one, false);
-                }
-            }
-            ClientFrame::Signal(signal) => {
-                let to = signal.recipient_device_id.unwrap();
-                let event = ServerEvent::signal(
-                    signal.content,
-                    Signalled {
-                        channel_id: ROOM,
-                        sender: user,
-                        recipient: signal.recipient.parse().unwrap(),
-                        sender_device_id: Some(device),
-                        recipient_device_id: Some(to),
-                        proof: signal.proof,
-                    },
-                );
-                let is_in = self.inside.iter().any(|(_, it, _)| *it == socket);
-                for (other, socket, _) in self.inside.clone() {
-                    if is_in && self.devices[other].desk.device == to {
-                        self.say(other, socket, event.clone());
-                    }
-                }
-            }
-            _ => {
-                let error = ErrorEvent {
-                    code: ErrorCode::UnsupportedType,
-                    message: String::new(),
-                    channel_id: None,
-                    client_id: None,
-                };
-                self.say(one, socket, ServerEvent::Error(error));
-            }
-        }
-    }
-
     pub(crate) fn step(&mut self) {
         self.tick += 1;
         for one in 0..self.devices.len() {
@@ -394,100 +271,12 @@ impl World {
         }
     }
 
-    fn describe(&mut self, one: usize) {
-        let tick = self.tick;
-        for peer in self.devices[one].media.keys().copied().collect::<Vec<_>>() {
-            while let Some(media) = self.devices[one].media.get_mut(&peer)
-                && let Some(made) = media.made(tick)
-            {
-                self.descriptions += 1;
-                let sdp = &format!("description {}", self.descriptions);
-                media.describe(&made, sdp, tick);
-                let input = match made {
-                    Made::Offer(generation) => PairInput::OfferMade { generation, sdp },
-                    Made::Answer(generation, _) => PairInput::AnswerMade { generation, sdp },
-                };
-                self.input(one, Input::Peer { peer, input });
-                let candidate = &format!("candidate:{}", self.descriptions);
-                let input = PairInput::LocalCandidate { candidate };
-                self.input(one, Input::Peer { peer, input });
-            }
-        }
-    }
-
     fn open(&mut self, one: usize) {
         if self.devices[one].opening && self.reaches(one) {
             self.sockets += 1;
             self.devices[one].opening = false;
             self.devices[one].socket = Some(self.sockets);
             self.input(one, Input::SocketOpened);
-        }
-    }
-
-    fn deliver(&mut self) {
-        while let Some((due, ..)) = self.up.front()
-            && *due <= self.tick
-        {
-            let (_, one, socket, frame) = self.up.pop_front().unwrap();
-            if self.devices[one].hears(socket) {
-                self.serve(one, socket, &frame);
-            }
-        }
-        while let Some((due, ..)) = self.down.front()
-            && *due <= self.tick
-        {
-            let (_, one, socket, event) = self.down.pop_front().unwrap();
-            if self.devices[one].hears(socket) {
-                self.input(one, Input::Frame(event.to_text().as_bytes()));
-            }
-        }
-    }
-
-    fn peer_of(&self, one: usize, other: usize) -> Option<PeerId> {
-        let it = &self.devices[other].desk;
-        let speaker = Speaker {
-            user: it.user,
-            device: it.device,
-        };
-        let mut peers = self.devices[one].media.keys();
-        peers
-            .find(|peer| self.devices[one].room.speaker(**peer) == Some(speaker))
-            .copied()
-    }
-
-    /// What two devices hold of each other.
-    fn both(&self, one: usize, other: usize) -> Option<(String, String)> {
-        let peer = self.peer_of(one, other)?;
-        self.devices[one].media[&peer].both.clone()
-    }
-
-    /// Sound flows while both sides hold the same descriptions and the network lets it; who hears nothing for a while
-    /// says so.
-    fn sound(&mut self) {
-        let many = self.devices.len();
-        for (one, other) in (0..many).flat_map(|one| (0..many).map(move |other| (one, other))) {
-            let silent = self.is(|fault| {
-                matches!(fault, Fault::Silence { one: a, other: b } if [*a, *b] == [one, other] || [*b, *a] == [one, other])
-            });
-            let Some(peer) = self.peer_of(one, other).filter(|_| one != other) else {
-                continue;
-            };
-            let own = self.both(one, other);
-            let flows = !silent && own.is_some() && own == self.both(other, one);
-            let tick = self.tick;
-            let media = self.devices[one].media.get_mut(&peer).unwrap();
-            if flows {
-                media.since = tick;
-                if !std::mem::replace(&mut media.up, true) {
-                    let input = PairInput::Connected;
-                    self.input(one, Input::Peer { peer, input });
-                }
-            } else if media.both.is_some() && tick - media.since > 50 {
-                media.since = tick;
-                media.up = false;
-                let input = PairInput::Failed;
-                self.input(one, Input::Peer { peer, input });
-            }
         }
     }
 
