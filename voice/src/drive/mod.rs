@@ -99,12 +99,13 @@ struct Daemon<R: Runtime> {
     spoke: BTreeSet<UserId>,
     /// Who was said to be in the room, and how they stand.
     told: Option<ipc::Event>,
-    /// Whether this device is sending, and how loud it was since that was said.
+    /// Whether this device is sending.
     sending: bool,
     loudest: u32,
     meters: bool,
     looked: Instant,
     judged: Instant,
+    loudest_logged: u32,
     searched: Instant,
     stopping: bool,
 }
@@ -190,6 +191,7 @@ impl<R: Runtime> Daemon<R> {
             judged: now,
             searched: now,
             stopping: false,
+            loudest_logged: 0,
             runtime,
             settings,
         };

@@ -81,8 +81,8 @@ impl<R: Runtime> Daemon<R> {
                 self.tell_all(&Event::UserSpeaking { user, active });
             }
         }
+        let (level, sending) = (core::mem::take(&mut self.loudest), self.sending);
         if self.meters {
-            let (level, sending) = (core::mem::take(&mut self.loudest), self.sending);
             self.tell_all(&Event::Level { level, sending });
         }
     }
@@ -143,7 +143,7 @@ impl<R: Runtime> Daemon<R> {
         }
         if self.settings.meter {
             let threshold = self.speaking.gate(|gate| gate.threshold());
-            let (level, sending) = (self.loudest, self.sending);
+            let (level, sending) = (core::mem::take(&mut self.loudest_logged), self.sending);
             log::note(format_args!(
                 "level {level} threshold {threshold} sending {sending}"
             ));

@@ -162,6 +162,7 @@ impl<R: Runtime> Daemon<R> {
             }
         }
         self.loudest = self.loudest.max(sent.level);
+        self.loudest_logged = self.loudest_logged.max(sent.level);
         self.note_sending(sent.sending && !self.speaking.is_testing());
     }
 
