@@ -78,9 +78,9 @@ impl<R: Runtime> Daemon<R> {
         let device = device.map(|it| it.map_or(Wake::Timeout, Wake::Device));
         let stop = wish.comes().map(|()| Wake::Stop);
         let sleep = self.runtime.sleep_until(self.due()).map(|()| Wake::Timeout);
-        let network = first(incoming, sent);
-        let people = first(client, device);
-        first(first(network, people), first(stop, sleep)).await
+        // Others can keep the network busy: what people want of this device is not kept waiting by them.
+        let people = first(stop, first(client, device));
+        first(people, first(first(sent, incoming), sleep)).await
     }
 
     /// What has happened already. Sound comes before all else.
@@ -267,5 +267,44 @@ const fn status(error: &LinkError) -> Option<u16> {
     match error.failure {
         dialtone_protocol::client::LinkFailure::Refused(status) => Some(status),
         _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "tests")]
+
+    use std::num::NonZero;
+    use std::os::unix::net::UnixStream;
+
+    use dialtone_client::interrupt;
+    use dialtone_client::server_url::ServerUrl;
+    use dialtone_runtime_smol::Smol;
+
+    use super::*;
+    use crate::device::{Sink, Source};
+    use crate::drive::Settings;
+
+    #[test]
+    fn people_are_heard_while_others_keep_the_network_busy() {
+        Smol::run(NonZero::<usize>::MIN, |runtime| async move {
+            let folder = tempfile::tempdir().unwrap();
+            let path = folder.path().join("voice.sock");
+            let server = "http://127.0.0.1:1".parse::<ServerUrl>().unwrap();
+            let mut settings = Settings::new(server, path.clone());
+            (settings.source, settings.sink) = (Source::Silence, Sink::Silence);
+            let socket = Socket::bind(&runtime, &path).unwrap();
+            let daemon = Daemon::new(runtime.clone(), settings).unwrap();
+            let _client = UnixStream::connect(&path).unwrap();
+            while socket.heard().is_empty() {
+                let soon = runtime.now() + Duration::from_millis(1);
+                runtime.sleep_until(soon).await;
+            }
+            let busy = Incoming::Key(Key::Held(true));
+            daemon.incoming.0.try_send(busy).unwrap();
+            let wake = daemon.wait(&socket, &interrupt::watch()).await;
+            assert!(matches!(wake, Wake::Client(..)));
+        })
+        .unwrap();
     }
 }
