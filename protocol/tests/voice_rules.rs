@@ -87,9 +87,6 @@ fn a_question_that_nobody_can_answer_yet_is_asked_again() {
         script.wait(limits::ASK_AGAIN_MAX);
         assert_eq!(script.asked(), (id, question.clone()));
     }
-    script.room.ask_again(script.now);
-    script.drain();
-    assert_eq!(script.asked(), (id, question));
     script.answer(id, Answer::Admitted { verified: true });
     assert_eq!(script.standing(2), Some(Standing::Connecting));
     let answer = &Answer::Good;
@@ -99,6 +96,53 @@ fn a_question_that_nobody_can_answer_yet_is_asked_again() {
             .handle_input(Input::Answered { id, answer }, script.now),
         Err(RoomError::UnknownAsk)
     );
+}
+
+// spec 11.42
+#[test]
+fn who_answers_anew_judges_everybody_anew() {
+    let (mut script, peer) = Script::connected(2);
+    script.room.unanswered(script.now);
+    script.wait(limits::UNANSWERED / 2);
+    assert_eq!(
+        script.said,
+        [],
+        "a client that is started again is waited for"
+    );
+    script.room.ask_anew(script.now);
+    script.drain();
+    assert_eq!(script.media(), [(peer, Command::Close)]);
+    assert!(script.frames()[0].contains("voice_leave"));
+    let (id, question) = script.asked();
+    assert_eq!(question, Question::Enter { room: ROOM });
+    script.enters(id);
+    script.roster(&[2]);
+    let (_, question) = script.asked();
+    assert!(matches!(question, Question::Admit { .. }), "{question:?}");
+    script.wait(limits::UNANSWERED * 2);
+    assert!(script.room.is_inside());
+}
+
+// spec 11.42
+#[test]
+fn a_room_is_left_when_nobody_watches_over_it_and_not_entered_when_nobody_signs() {
+    let (mut script, peer) = Script::connected(2);
+    script.room.unanswered(script.now);
+    script.wait(limits::UNANSWERED);
+    let (room, why) = (ROOM, Leaving::Unanswered);
+    let left = Event::Left { room, why };
+    assert!(script.has(left.clone()));
+    assert_eq!(script.media(), [(peer, Command::Close)]);
+    assert!(script.frames()[0].contains("voice_leave"));
+    // Whoever wants in later waits as long.
+    script.wait(Duration::from_secs(60));
+    script.said.clear();
+    script.room.enter(ROOM, script.now);
+    script.wait(limits::UNANSWERED - Duration::from_millis(1));
+    assert_eq!(script.room.room(), Some(ROOM));
+    script.wait(Duration::from_millis(1));
+    assert!(script.has(left));
+    assert_eq!(script.room.room(), None);
 }
 
 // spec 11.43
@@ -295,15 +339,6 @@ fn a_server_cannot_fill_it_up() {
     let others: Vec<u8> = (2..200).collect();
     let mut script = Script::inside(&others);
     assert_eq!(script.room.members().count(), limits::MAX_ROOM_MEMBERS);
-    script.said.clear();
-    let long = "x".repeat(limits::MAX_SDP_BYTES);
-    for _ in 0..1000 {
-        script.offers(2, &long, Some("cHJvb2Y="));
-        let candidate = "c".repeat(limits::MAX_CANDIDATE_BYTES + 1);
-        script.signals(2, SignalContent::Candidate { candidate }, None);
-    }
-    script.room.ask_again(script.now);
-    script.drain();
     let admit = script.said.iter().find_map(|output| match output {
         Output::Ask {
             id,
@@ -311,6 +346,13 @@ fn a_server_cannot_fill_it_up() {
         } if peer.device == speaker(2).device => Some(*id),
         _ => None,
     });
+    script.said.clear();
+    let long = "x".repeat(limits::MAX_SDP_BYTES);
+    for _ in 0..1000 {
+        script.offers(2, &long, Some("cHJvb2Y="));
+        let candidate = "c".repeat(limits::MAX_CANDIDATE_BYTES + 1);
+        script.signals(2, SignalContent::Candidate { candidate }, None);
+    }
     script.answer(admit.unwrap(), Answer::Admitted { verified: true });
     let mut checked = 0;
     loop {

@@ -64,12 +64,17 @@ impl Daemon {
 
     /// The next thing that it says of the key to talk.
     fn key(&self) -> String {
+        self.logged("the key to talk is ")
+    }
+
+    /// What stands behind a text in the next line of the log that has it.
+    fn logged(&self, wanted: &str) -> String {
         let give_up = Instant::now() + SOON;
         loop {
             let left = give_up.saturating_duration_since(Instant::now());
-            let line = self.log.recv_timeout(left).expect("nothing of the key");
-            if let Some((_, key)) = line.split_once("the key to talk is ") {
-                return key.to_owned();
+            let line = self.log.recv_timeout(left).expect("it is not in the log");
+            if let Some((_, rest)) = line.split_once(wanted) {
+                return rest.to_owned();
             }
         }
     }
@@ -109,13 +114,28 @@ impl Client {
 
     /// Waits for an event: whatever was said before it is done then.
     fn until(&mut self, wanted: &str) -> String {
+        let give_up = Instant::now() + SOON;
         loop {
+            assert!(Instant::now() < give_up, "it never says {wanted}");
             let mut line = String::new();
             assert_ne!(self.0.read_line(&mut line).unwrap(), 0, "it hung up");
             if line.contains(wanted) {
                 return line;
             }
         }
+    }
+
+    /// It is the client that answers questions from now on, though no test here asks any that needs an answer.
+    fn answers(&mut self) {
+        let user = "00000000-0000-0000-0000-000000000001";
+        self.say(&format!(
+            r#"{{"cmd":"identify","user":"{user}","answers":true}}"#
+        ));
+    }
+
+    fn joins(&mut self) {
+        let room = "00000000-0000-0000-0000-000000000002";
+        self.say(&format!(r#"{{"cmd":"voice_join","room":"{room}"}}"#));
     }
 
     fn press(&mut self, action: &str) {
@@ -130,10 +150,7 @@ impl Client {
 fn a_key_that_the_client_held_is_let_go_of_when_it_dies_and_one_that_a_command_held_is_not() {
     let daemon = Daemon::start(&["--ptt", "v", "--ptt-backend", "command"]);
     let mut screen = daemon.client();
-    let user = "00000000-0000-0000-0000-000000000001";
-    screen.say(&format!(
-        r#"{{"cmd":"identify","user":"{user}","answers":true}}"#
-    ));
+    screen.answers();
     // As `dialtone ptt down` does it: it says so, and is gone.
     let mut command = daemon.client();
     command.press("down");
@@ -168,4 +185,65 @@ fn what_is_no_command_is_answered_and_the_next_one_is_heard() {
     client.say(r#"{"cmd":"ptt","action":"down"}"#);
     let refused = client.until(r#""event":"error""#);
     assert!(refused.contains("--voice-ptt"), "{refused}");
+}
+
+// spec 11.42
+#[test]
+fn a_room_that_nobody_signs_for_is_given_up_in_words() {
+    let daemon = Daemon::start(&[]);
+    let mut client = daemon.client();
+    client.joins();
+    let left = client.until(r#""event":"voice_left""#);
+    assert!(left.contains("open dialtone"), "{left}");
+    // A client that answers is waited for again once it is gone.
+    let mut screen = daemon.client();
+    screen.answers();
+    client.joins();
+    drop(screen);
+    client.until(r#""event":"voice_left""#);
+}
+
+// spec 11.42
+#[test]
+fn a_test_of_the_microphone_ends_with_the_client_that_wanted_it() {
+    let daemon = Daemon::start(&[]);
+    let mut client = daemon.client();
+    client.until(r#""event":"voice_ready""#);
+    let mut screen = daemon.client();
+    screen.say(r#"{"cmd":"test","on":true}"#);
+    client.until(r#""microphone":true,"testing":true"#);
+    drop(screen);
+    let state = client.until(r#""event":"voice_state""#);
+    assert!(!state.contains("testing"), "{state}");
+    assert!(!state.contains("microphone"), "{state}");
+}
+
+#[test]
+fn the_meter_says_how_loud_it_is_beside_a_screen_that_shows_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("tone.wav");
+    let spec = hound::WavSpec {
+        channels: 1,
+        sample_rate: 48_000,
+        bits_per_sample: 16,
+        sample_format: hound::SampleFormat::Int,
+    };
+    let mut tone = hound::WavWriter::create(&path, spec).unwrap();
+    for at in 0..480_000 {
+        let sample = if at % 100 < 50 { 9_000_i16 } else { -9_000 };
+        tone.write_sample(sample).unwrap();
+    }
+    tone.finalize().unwrap();
+    let daemon = Daemon::start(&["--meter", "--input", path.to_str().unwrap()]);
+    let mut screen = daemon.client();
+    screen.say(r#"{"cmd":"meter","on":true}"#);
+    screen.say(r#"{"cmd":"test","on":true}"#);
+    // A wave that is as high everywhere, but for what rounding takes.
+    screen.until(r#""event":"level","level":8999"#);
+    // The first second may have ended before the file began.
+    let levels = [(); 3].map(|()| daemon.logged("level "));
+    assert!(
+        levels.iter().any(|it| it.starts_with("8999 ")),
+        "{levels:?}"
+    );
 }

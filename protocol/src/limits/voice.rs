@@ -42,6 +42,10 @@ pub const ASK_AGAIN_FIRST: Duration = Duration::from_millis(250);
 /// The longest pause between two times that the same is asked.
 pub const ASK_AGAIN_MAX: Duration = Duration::from_secs(8);
 
+/// How long a device stays in a room, or waits to enter one, while nobody answers for it: a client that is started again
+/// is there by then.
+pub const UNANSWERED: Duration = Duration::from_secs(10);
+
 /// How long a device may still be heard whose connection to the server ended, or that is not there when this one comes
 /// back: a restart of a server and the backoff after it.
 pub const ABSENCE: Duration = Duration::from_secs(45);

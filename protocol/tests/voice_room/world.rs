@@ -250,6 +250,8 @@ impl World {
 
     fn answer(&mut self, one: usize) {
         if self.is(|fault| matches!(fault, Fault::Away { device } if *device == one)) {
+            let now = self.now();
+            self.devices[one].room.unanswered(now);
             self.devices[one].asked.clear();
             return;
         }
@@ -258,7 +260,10 @@ impl World {
         };
         if self.faults.iter().any(ends) {
             let now = self.now();
-            self.devices[one].room.ask_again(now);
+            self.devices[one].room.ask_anew(now);
+            if !self.devices[one].is_out {
+                self.devices[one].room.enter(ROOM, now);
+            }
             self.carry_out(one);
         }
         while let Some((due, _, _)) = self.devices[one].asked.front()

@@ -56,14 +56,7 @@ impl Script {
         script.drain();
         let (id, question) = script.asked();
         assert_eq!(question, Question::Enter { room: ROOM });
-        script.answer(
-            id,
-            Answer::Entered {
-                user: OWN.user,
-                device: OWN.device,
-                proof: "b3du".to_owned(),
-            },
-        );
+        script.enters(id);
         script.roster(others);
         script
     }
@@ -104,6 +97,20 @@ impl Script {
         assert_eq!(script.standing(other), Some(Standing::Connected));
         script.said.clear();
         (script, peer)
+    }
+
+    /// What it says when it enters is signed.
+    pub(crate) fn enters(&mut self, id: AskId) {
+        let Speaker { user, device } = OWN;
+        let proof = "b3du".to_owned();
+        self.answer(
+            id,
+            Answer::Entered {
+                user,
+                device,
+                proof,
+            },
+        );
     }
 
     pub(crate) fn socket(&mut self) {

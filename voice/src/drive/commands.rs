@@ -25,10 +25,14 @@ impl<R: Runtime> Daemon<R> {
             Heard::Malformed(error) => self.refuse(id, &error.to_string()),
             Heard::Gone => {
                 self.clients.remove(id);
+                if self.tests == Some(id) {
+                    self.end_test();
+                }
                 if self.answers == Some(id) {
                     self.answers = None;
                     // It may have held the key, and nobody would let go of it now.
                     self.hold(false);
+                    self.room.unanswered(self.runtime.now());
                 }
             }
         }
@@ -41,10 +45,11 @@ impl<R: Runtime> Daemon<R> {
                 self.user = Some(user);
                 if answers {
                     self.answers = Some(id);
-                    self.room.ask_again(now);
+                    self.room.ask_anew(now);
                 }
             }
             Command::VoiceJoin { room } => {
+                self.tests = None;
                 self.speaking.test(false);
                 self.room.enter(room, now);
             }
@@ -143,10 +148,20 @@ impl<R: Runtime> Daemon<R> {
             self.refuse(id, "leave the room to try the microphone out");
             return;
         }
-        self.speaking.test(on);
-        if on {
-            self.open_sound();
-        } else if self.room.room().is_none() {
+        if !on {
+            self.end_test();
+            return;
+        }
+        self.tests = Some(id);
+        self.speaking.test(true);
+        self.open_sound();
+        self.say_state();
+    }
+
+    fn end_test(&mut self) {
+        self.tests = None;
+        self.speaking.test(false);
+        if self.room.room().is_none() {
             self.close_sound();
         }
         self.say_state();

@@ -77,6 +77,8 @@ struct Daemon<R: Runtime> {
     clients: Clients,
     /// Who answers the questions of the room.
     answers: Option<ClientId>,
+    /// Who tries the microphone out.
+    tests: Option<ClientId>,
     /// Somebody was there once.
     was_used: bool,
     since: Instant,
@@ -101,11 +103,12 @@ struct Daemon<R: Runtime> {
     told: Option<ipc::Event>,
     /// Whether this device is sending.
     sending: bool,
+    /// How loud it was here since clients were told, and since it was written to the log.
     loudest: u32,
+    loudest_logged: u32,
     meters: bool,
     looked: Instant,
     judged: Instant,
-    loudest_logged: u32,
     searched: Instant,
     stopping: bool,
 }
@@ -157,6 +160,7 @@ impl<R: Runtime> Daemon<R> {
             room.set_token(token.clone(), now);
         }
         room.connect(now);
+        room.unanswered(now);
         let incoming = async_channel::bounded(INCOMING);
         let clock = Clock::new(time::Instant::now(), now);
         let mut daemon = Self {
@@ -167,6 +171,7 @@ impl<R: Runtime> Daemon<R> {
             mesh: Mesh::new(clock, now),
             clients: Clients::default(),
             answers: None,
+            tests: None,
             was_used: false,
             since: now,
             hearing,
@@ -186,12 +191,12 @@ impl<R: Runtime> Daemon<R> {
             told: None,
             sending: false,
             loudest: 0,
+            loudest_logged: 0,
             meters: false,
             looked: now,
             judged: now,
             searched: now,
             stopping: false,
-            loudest_logged: 0,
             runtime,
             settings,
         };

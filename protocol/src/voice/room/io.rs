@@ -140,6 +140,8 @@ pub enum Leaving {
     Refused(String),
     /// The server put it out.
     TurnedOut,
+    /// Nobody was there to answer what was asked.
+    Unanswered,
 }
 
 impl fmt::Display for Leaving {
@@ -150,6 +152,9 @@ impl fmt::Display for Leaving {
             Self::Refused(words) => write!(f, "the server refuses: {words}"),
             Self::TurnedOut => f.write_str(
                 "the server put this device out of the room: its channel was deleted, or you may not be in it any more",
+            ),
+            Self::Unanswered => f.write_str(
+                "no client is there to sign, and to watch over who may be heard: open dialtone and enter again",
             ),
         }
     }

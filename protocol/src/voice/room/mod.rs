@@ -54,6 +54,8 @@ pub struct Room {
     peers: BTreeMap<PeerId, Speaker>,
     next_peer: u64,
     asks: Asks,
+    /// Since when nobody answers what is asked, or since when a room is wanted all the same.
+    unanswered: Option<Instant>,
     outputs: VecDeque<Output>,
 }
 
@@ -70,6 +72,7 @@ impl Room {
             peers: BTreeMap::new(),
             next_peer: 0,
             asks: Asks::default(),
+            unanswered: None,
             outputs: VecDeque::new(),
         }
     }
@@ -95,8 +98,7 @@ impl Room {
             self.event(Event::Entered { room });
         } else if self.place.room() != Some(room) {
             self.leave_for(Leaving::Asked);
-            self.place = Place::AwaitProof { room };
-            self.ask(Purpose::Enter, Question::Enter { room });
+            self.begin(room);
         }
         self.pump();
     }
@@ -116,12 +118,27 @@ impl Room {
         self.pump();
     }
 
-    /// Puts out all questions again that are not answered: somebody else answers them from now on.
-    pub fn ask_again(&mut self, now: Instant) {
+    /// Nobody is there to answer: who may be heard is not watched over any more, so the room is left unless somebody
+    /// comes within [`limits::UNANSWERED`] (spec 11.42).
+    pub fn unanswered(&mut self, now: Instant) {
         self.pass(now);
+        self.unanswered.get_or_insert(self.now);
+    }
+
+    /// Somebody else answers from now on, and is asked everything. The room is entered anew: whoever answers watches
+    /// over those alone whom it admitted itself (spec 11.42).
+    pub fn ask_anew(&mut self, now: Instant) {
+        self.pass(now);
+        self.unanswered = None;
+        let room = self.place.room();
+        self.leave_for(Leaving::Asked);
         let all = self.asks.all();
         self.outputs
             .extend(all.map(|(id, question)| Output::Ask { id, question }));
+        if let Some(room) = room {
+            self.begin(room);
+        }
+        self.pump();
     }
 
     /// The room's channel, also while it is being entered.
@@ -349,6 +366,9 @@ impl Machine for Room {
         self.pass(now);
         self.session.handle_timeout(self.now);
         self.place_timeout();
+        if self.gives_up().is_some_and(|at| at <= self.now) {
+            self.leave_for(Leaving::Unanswered);
+        }
         while let Some((id, question)) = self.asks.due(self.now) {
             self.outputs.push_back(Output::Ask { id, question });
         }
@@ -371,6 +391,7 @@ impl Machine for Room {
         let own = [
             self.session.poll_timeout(),
             self.place.deadline(),
+            self.gives_up(),
             self.asks.deadline(),
         ];
         let members = self.members.values().filter_map(Member::deadline);

@@ -13,7 +13,7 @@ use crate::limits;
 use crate::machine::Machine;
 use crate::session;
 use crate::time::Instant;
-use crate::voice::ask::Refusal;
+use crate::voice::ask::{Question, Refusal};
 use crate::wire::event::{ErrorCode, ErrorEvent, ServerEvent};
 use crate::wire::frame::ClientFrame;
 use crate::wire::voice::{Signalled, VoiceDevice, VoiceJoin};
@@ -70,6 +70,21 @@ impl Place {
 }
 
 impl Room {
+    /// Wants to be in a room: what it says when it enters has to be signed first.
+    pub(super) fn begin(&mut self, room: ChannelId) {
+        if let Some(since) = &mut self.unanswered {
+            *since = self.now;
+        }
+        self.place = Place::AwaitProof { room };
+        self.ask(Purpose::Enter, Question::Enter { room });
+    }
+
+    /// When the room is left because nobody answers.
+    pub(super) fn gives_up(&self) -> Option<Instant> {
+        let since = self.unanswered.filter(|_| self.place.room().is_some())?;
+        Some(since + limits::UNANSWERED)
+    }
+
     /// What was signed is there: the server is asked as soon as there is a connection.
     pub(super) fn proven(&mut self, proof: &str) {
         if let Place::AwaitProof { room } = self.place {
