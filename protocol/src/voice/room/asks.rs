@@ -1,8 +1,9 @@
-//! Questions that are on their way, and those that are asked again because nobody could answer them yet.
+//! Questions that are on their way, those that are asked again because nobody could answer them yet, and who answers.
 
 use alloc::collections::BTreeMap;
 
-use super::io::{AskId, PeerId};
+use super::Room;
+use super::io::{AskId, Leaving, Output, PeerId};
 use crate::crypto::voice::Speaker;
 use crate::limits;
 use crate::session::Attempt;
@@ -98,5 +99,36 @@ impl Asks {
 
     pub(super) fn deadline(&self) -> Option<Instant> {
         self.open.values().filter_map(|asked| asked.again).min()
+    }
+}
+
+impl Room {
+    /// Nobody is there to answer: who may be heard is not watched over any more, so the room is left unless somebody
+    /// comes within [`limits::UNANSWERED`] (spec 11.42).
+    pub fn unanswered(&mut self, now: Instant) {
+        self.pass(now);
+        self.unanswered.get_or_insert(self.now);
+    }
+
+    /// Somebody else answers from now on, and is asked everything. The room is entered anew: whoever answers watches
+    /// over those alone whom it admitted itself (spec 11.42).
+    pub fn ask_anew(&mut self, now: Instant) {
+        self.pass(now);
+        self.unanswered = None;
+        let room = self.place.room();
+        self.leave_for(Leaving::Asked);
+        let all = self.asks.all();
+        self.outputs
+            .extend(all.map(|(id, question)| Output::Ask { id, question }));
+        if let Some(room) = room {
+            self.begin(room);
+        }
+        self.pump();
+    }
+
+    /// When the room is left because nobody answers.
+    pub(super) fn gives_up(&self) -> Option<Instant> {
+        let since = self.unanswered.filter(|_| self.place.room().is_some())?;
+        Some(since + limits::UNANSWERED)
     }
 }

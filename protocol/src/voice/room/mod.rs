@@ -14,6 +14,7 @@
 mod asks;
 mod io;
 mod judging;
+mod link;
 mod member;
 mod place;
 mod talking;
@@ -23,7 +24,6 @@ pub use io::{
 };
 
 use alloc::collections::{BTreeMap, VecDeque};
-use alloc::string::ToString;
 use alloc::vec::Vec;
 
 use asks::{Asks, Purpose};
@@ -37,8 +37,6 @@ use crate::session::{self, Session};
 use crate::time::Instant;
 use crate::voice::ask::Question;
 use crate::voice::{Command, Event as PairEvent, Input as PairInput, Output as PairOutput, Say};
-use crate::wire::event::ServerEvent;
-use crate::wire::frame::{ClientFrame, Hello};
 use crate::wire::sensitive::Sensitive;
 
 /// A device in voice rooms.
@@ -118,29 +116,6 @@ impl Room {
         self.pump();
     }
 
-    /// Nobody is there to answer: who may be heard is not watched over any more, so the room is left unless somebody
-    /// comes within [`limits::UNANSWERED`] (spec 11.42).
-    pub fn unanswered(&mut self, now: Instant) {
-        self.pass(now);
-        self.unanswered.get_or_insert(self.now);
-    }
-
-    /// Somebody else answers from now on, and is asked everything. The room is entered anew: whoever answers watches
-    /// over those alone whom it admitted itself (spec 11.42).
-    pub fn ask_anew(&mut self, now: Instant) {
-        self.pass(now);
-        self.unanswered = None;
-        let room = self.place.room();
-        self.leave_for(Leaving::Asked);
-        let all = self.asks.all();
-        self.outputs
-            .extend(all.map(|(id, question)| Output::Ask { id, question }));
-        if let Some(room) = room {
-            self.begin(room);
-        }
-        self.pump();
-    }
-
     /// The room's channel, also while it is being entered.
     #[must_use]
     pub fn room(&self) -> Option<ChannelId> {
@@ -191,93 +166,6 @@ impl Room {
         told.map_err(RoomError::Pair)
     }
 
-    fn socket(&mut self, input: Input<'_>) {
-        match input {
-            Input::SocketOpened => self.tell_session(session::Input::SocketOpened),
-            Input::SocketClosed { status } => {
-                self.tell_session(session::Input::SocketClosed { status });
-            }
-            Input::Frame(bytes) => {
-                self.tell_session(session::Input::Heard);
-                match ServerEvent::parse(bytes) {
-                    Ok(ServerEvent::Welcome(welcome)) => {
-                        self.outputs
-                            .push_back(Output::IceServers(welcome.ice_servers));
-                        self.tell_session(session::Input::Welcome {
-                            protocol: welcome.protocol,
-                            server: welcome.server_id,
-                            store: welcome.store_id,
-                        });
-                    }
-                    Ok(event) if self.session.state() == session::State::Online => {
-                        self.server_event(event);
-                    }
-                    // What comes before the welcome is the base API's greeting; what makes no sense is passed over.
-                    Ok(_) | Err(_) => {}
-                }
-            }
-            Input::Answered { .. }
-            | Input::NetworkChanged
-            | Input::Peer { .. }
-            | Input::Revoked { .. } => {}
-        }
-    }
-
-    fn tell_session(&mut self, input: session::Input) {
-        // An input that does not fit the session's state changes nothing.
-        let _ = self.session.handle_input(input, self.now);
-        self.drain_session();
-    }
-
-    fn drain_session(&mut self) {
-        while let Some(output) = self.session.poll_output() {
-            match output {
-                // The token is asked for anew after a restart.
-                session::Output::Persist(_) => {}
-                session::Output::Transmit(transmit) => self.session_transmit(transmit),
-                session::Output::Event(session::Event::StateChanged(state)) => {
-                    self.event(Event::Link(state));
-                    if state == session::State::Online {
-                        self.knock();
-                    } else {
-                        self.out_of_reach();
-                    }
-                }
-                // The client says it to people.
-                session::Output::Event(session::Event::Warning(_)) => {}
-            }
-        }
-    }
-
-    fn session_transmit(&mut self, transmit: session::Transmit) {
-        match transmit {
-            // Who holds the device's key logs in by itself, and is asked for what came of it: there is no challenge.
-            session::Transmit::AskChallenge { attempt } => {
-                let result = Ok([0; 32]);
-                self.tell_session(session::Input::Challenge { attempt, result });
-            }
-            session::Transmit::LogIn { attempt, .. } => {
-                self.asks
-                    .forget(|purpose| matches!(purpose, Purpose::LogIn(_)));
-                self.ask(Purpose::LogIn(attempt), Question::Token);
-            }
-            session::Transmit::OpenSocket { token } => {
-                self.transmit(Transmit::OpenSocket { token })
-            }
-            session::Transmit::Hello { protocol } => {
-                let resume = BTreeMap::new();
-                let hello = ClientFrame::Hello(Hello { protocol, resume });
-                self.transmit(Transmit::Frame(hello.to_text()));
-            }
-            // The server answers a type that it does not know: that is a sign of life.
-            session::Transmit::Ping => {
-                let ping = r#"{"type":"session.ping"}"#.to_string();
-                self.transmit(Transmit::Frame(ping));
-            }
-            session::Transmit::CloseSocket => self.transmit(Transmit::CloseSocket),
-        }
-    }
-
     /// Carries out what all parts want, until none wants anything more.
     fn pump(&mut self) {
         self.drain_session();
@@ -312,13 +200,6 @@ impl Room {
         if self.outputs.back() != Some(&event) {
             self.outputs.push_back(event);
         }
-    }
-
-    const fn expects_socket(&self) -> bool {
-        matches!(
-            self.session.state(),
-            session::State::OpeningSocket | session::State::AwaitWelcome | session::State::Online
-        )
     }
 
     fn pass(&mut self, now: Instant) {

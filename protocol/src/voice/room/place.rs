@@ -79,12 +79,6 @@ impl Room {
         self.ask(Purpose::Enter, Question::Enter { room });
     }
 
-    /// When the room is left because nobody answers.
-    pub(super) fn gives_up(&self) -> Option<Instant> {
-        let since = self.unanswered.filter(|_| self.place.room().is_some())?;
-        Some(since + limits::UNANSWERED)
-    }
-
     /// What was signed is there: the server is asked as soon as there is a connection.
     pub(super) fn proven(&mut self, proof: &str) {
         if let Place::AwaitProof { room } = self.place {
