@@ -69,6 +69,22 @@ fn who_has_another_address_is_heard_again_soon() {
 }
 
 proptest! {
+    // spec 1.6
+    #[test]
+    fn what_happens_again_in_the_same_way_has_the_same_transcript(
+        faults in prop::collection::vec(fault(), 0..8),
+        latency in 1..8_u64,
+    ) {
+        let [one, other] = [faults.clone(), faults].map(|faults| {
+            let mut world = World::new(DEVICES, faults, latency);
+            for _ in 0..800 {
+                world.step();
+            }
+            world.transcript
+        });
+        prop_assert_eq!(one, other);
+    }
+
     // spec 11.40 to 11.49: whatever happened, all hear all some time after it has ended, and then nothing is said any
     // more.
     #[test]

@@ -68,6 +68,8 @@ pub(crate) struct World {
     latency: u64,
     /// How often anything was described.
     pub(crate) descriptions: u64,
+    /// All that came out of the machines: when, of which device, what.
+    pub(crate) transcript: Vec<(u64, usize, Output)>,
 }
 
 fn id(number: usize) -> [u8; 16] {
@@ -111,6 +113,7 @@ impl World {
             faults,
             latency,
             descriptions: 0,
+            transcript: Vec::new(),
         };
         for one in 0..many {
             world.start(one);
@@ -169,6 +172,7 @@ impl World {
                 break;
             };
             assert!(due.is_some_and(|at| at <= now), "spec 1.2");
+            self.transcript.push((tick, one, output.clone()));
             match output {
                 Output::Transmit(Transmit::OpenSocket { .. }) => device.opening = true,
                 Output::Transmit(Transmit::CloseSocket) => self.hang_up(one, false),
