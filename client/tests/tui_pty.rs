@@ -1,10 +1,11 @@
 //! The screen in a real terminal, against a real server: two people meet by a link and talk.
 //!
-//! The terminal is tmux. Where there is none, the test says so and passes.
+//! The terminal is tmux. Where there is none, nothing was tried, and the tests fail.
 
 #![cfg(feature = "tui")]
 #![expect(
     clippy::unwrap_used,
+    clippy::expect_used,
     clippy::print_stderr,
     clippy::indexing_slicing,
     clippy::cast_possible_truncation,
@@ -65,7 +66,7 @@ impl Pane {
             .args(["-L", &self.socket])
             .args(args)
             .output()
-            .unwrap();
+            .expect("these tests need tmux for a terminal: install it, as `.ci/setup test` does");
         assert!(
             output.status.success(),
             "{args:?}: {}",
@@ -144,14 +145,6 @@ impl Pane {
     }
 }
 
-fn is_tmux_here() -> bool {
-    let is_here = Command::new("tmux").arg("-V").output().is_ok();
-    if !is_here {
-        eprintln!("no tmux here: the screen was not tried in a real terminal");
-    }
-    is_here
-}
-
 impl Drop for Pane {
     fn drop(&mut self) {
         let tmux = |args: &[&str]| {
@@ -174,9 +167,6 @@ impl Drop for Pane {
 
 #[test]
 fn a_signal_leaves_the_terminal_as_it_was() {
-    if !is_tmux_here() {
-        return;
-    }
     for name in ["TERM", "HUP"] {
         let person = Person::new("ann", "smol");
         let pane = Pane::open(&person, 80, 24, "");
@@ -194,9 +184,6 @@ fn a_signal_leaves_the_terminal_as_it_was() {
 
 #[test]
 fn two_people_meet_by_a_link_and_talk() {
-    if !is_tmux_here() {
-        return;
-    }
     let mut server = Server::start("smol");
     let (ann, bob) = (Person::new("ann", "smol"), Person::new("bob", "smol"));
 
@@ -270,9 +257,6 @@ fn two_people_meet_by_a_link_and_talk() {
 // spec 11.40
 #[test]
 fn somebody_talks_on_the_screen_and_is_shown() {
-    if !is_tmux_here() {
-        return;
-    }
     let (_server, alice) = founded("smol");
     let bob = invited("bob", "smol", &alice);
     let voiced = daemon_binary();
