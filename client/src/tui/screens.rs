@@ -168,6 +168,49 @@ fn voice() {
 }
 
 #[test]
+fn who_has_several_devices_stands_as_the_best_of_them() {
+    // From the worst to the best.
+    let all = [
+        (Standing::Refused, " refused"),
+        (Standing::Connecting, " …"),
+        (Standing::Reconnecting, " lost"),
+        (Standing::Connected, ""),
+    ];
+    let mut bench = Bench::chat(80, 24);
+    let mut note = |standings: [Standing; 2]| {
+        let talker = |standing| Talker {
+            user: BOB,
+            verified: true,
+            standing,
+            volume: 100,
+        };
+        bench.tell(Update::Voice(Box::new(Voice {
+            room: Some(GENERAL),
+            inside: true,
+            online: true,
+            members: standings.map(talker).to_vec(),
+            speaking: [BOB].into(),
+            ..Voice::default()
+        })));
+        let screen = bench.screen();
+        let row = screen.lines().find_map(|row| row.split_once("♪ bob"));
+        row.unwrap()
+            .1
+            .split('│')
+            .next()
+            .unwrap()
+            .trim_end()
+            .to_owned()
+    };
+    for (place, (better, wanted)) in all.iter().enumerate() {
+        for (worse, _) in &all[..=place] {
+            assert_eq!(note([*worse, *better]), *wanted, "{worse:?} {better:?}");
+            assert_eq!(note([*better, *worse]), *wanted, "{better:?} {worse:?}");
+        }
+    }
+}
+
+#[test]
 fn commands_of_voice_ask_for_what_they_say() {
     let mut bench = talking(80, 24);
     let ask = |ask| vec![Effect::Ask(Request::Voice(ask))];

@@ -163,14 +163,15 @@ impl Chat {
                 (false, false) => ("", Role::Faint),
             };
         }
-        let mut members = self.voice.members.iter().filter(|it| it.user == user);
-        let Some(first) = members.next() else {
+        let members = self.voice.members.iter().filter(|it| it.user == user);
+        // Who has several devices is heard by the best of them. Of two alike, what nobody verified is not hidden.
+        let Some(best) = members.max_by_key(|it| (closeness(it.standing), !it.verified)) else {
             return (" ?", Role::Caution);
         };
-        match first.standing {
+        match best.standing {
             Standing::Refused => (" refused", Role::Error),
-            Standing::Connected if !first.verified => (" unverified", Role::Caution),
-            Standing::Connected if first.volume == 0 => (" silenced", Role::Faint),
+            Standing::Connected if !best.verified => (" unverified", Role::Caution),
+            Standing::Connected if best.volume == 0 => (" silenced", Role::Faint),
             Standing::Connected => ("", Role::Faint),
             Standing::Stalled | Standing::Reconnecting => (" lost", Role::Caution),
             _ => (" …", Role::Faint),
@@ -186,5 +187,17 @@ impl Chat {
             None if self.profile.user == Some(user) => self.profile.username.clone(),
             None => short(&user),
         }
+    }
+}
+
+/// How near a device is to being heard.
+const fn closeness(standing: Standing) -> u8 {
+    match standing {
+        Standing::Connected => 5,
+        Standing::Stalled => 4,
+        Standing::Reconnecting => 3,
+        Standing::Connecting => 2,
+        Standing::Refused => 0,
+        _ => 1,
     }
 }
