@@ -40,6 +40,28 @@ impl IceSettings {
     }
 }
 
+/// What of these servers no client of this project uses, in words: a host thinks that it helps, and nobody says more
+/// than a line in a daemon's log. It is no error, since programs of others may use it.
+pub(crate) fn doubts(ice: &Ice) -> Vec<String> {
+    let tls = ice.stun.iter().filter(|url| url.starts_with("stuns:"));
+    let mut doubts: Vec<String> = tls
+        .map(|url| {
+            format!(
+                "dialtone asks STUN servers over UDP alone and passes over {url}: name one that begins with stun:, or \
+                 leave it out"
+            )
+        })
+        .collect();
+    if !ice.turn.is_empty() && ice.login == TurnLogin::Open {
+        doubts.push(format!(
+            "dialtone uses no TURN server without a login, and passes over {}: set TURN_SECRET, or TURN_USER and \
+             TURN_PASS, as the TURN server has them",
+            ice.turn.join(", ")
+        ));
+    }
+    doubts
+}
+
 /// The parts of a list with commas, as the original's daemon took them.
 pub(crate) fn list(text: &str) -> Vec<String> {
     let parts = text.split(',').map(str::trim);
@@ -61,6 +83,8 @@ fn urls(named: &[String], schemes: &[IceScheme]) -> Result<Vec<String>, Settings
 
 #[cfg(test)]
 mod tests {
+    #![allow(clippy::panic, reason = "tests")]
+
     use super::*;
 
     #[test]
@@ -79,6 +103,32 @@ mod tests {
                 "turn:[2001:db8::1]:3478"
             ]
         );
+    }
+
+    // spec 11.54
+    #[test]
+    fn what_no_client_uses_is_doubted() {
+        let ice = |stun: &str, turn: &str, secret: Option<&str>| {
+            let ice = IceSettings {
+                stun: list(stun),
+                turn: list(turn),
+                secret: secret.map(str::to_owned),
+                ..IceSettings::default()
+            };
+            doubts(&ice.resolve().unwrap())
+        };
+        assert!(ice("stun.example", "turns:turn.example", Some("s")).is_empty());
+        assert!(ice("stun:stun.example", "", None).is_empty());
+        let [tls] = &ice("stun:one, stuns:two.example:5349", "", None)[..] else {
+            panic!("only one of them is over TLS");
+        };
+        assert!(tls.contains("stuns:two.example:5349") && tls.contains("begins with stun:"));
+        let [open] = &ice("", "turn.example,turns:other.example", None)[..] else {
+            panic!("it is said once for all");
+        };
+        for wanted in ["turn:turn.example", "turns:other.example", "TURN_SECRET"] {
+            assert!(open.contains(wanted), "{open}");
+        }
     }
 
     #[test]

@@ -21,6 +21,7 @@ use tracing::{info, warn};
 
 use crate::cli::{Cli, Command, RuntimeName};
 use crate::home::{self, Home, HomeError};
+use crate::ice;
 use crate::invite::{invite, is_founded};
 use crate::logging;
 use crate::serve::{ServeError, Setup, serve};
@@ -207,6 +208,9 @@ struct Started {
 impl Started {
     async fn serve<R: Runtime>(self, runtime: R, stop: Receiver<()>) -> Result<(), RunError> {
         let settings = &self.settings;
+        for doubt in ice::doubts(&settings.ice) {
+            warn!("{doubt}");
+        }
         let store = open(
             &settings.database,
             settings.channel_key.as_ref(),

@@ -232,6 +232,38 @@ fn wrong_settings_end_with_one_line() {
     }
 }
 
+// spec 11.54
+#[test]
+fn what_no_client_uses_is_said_at_the_start() {
+    let dir = tempfile::tempdir().unwrap();
+    let log = dir.path().join("log");
+    let mut server = Command::new(env!("CARGO_BIN_EXE_dialtone-server"))
+        .env_clear()
+        .env("DIALTONE_DATA_DIR", dir.path())
+        .env("DIALTONE_LISTEN_ADDR", "127.0.0.1:0")
+        .env("DIALTONE_STUN", "stuns:stun.example")
+        .env("DIALTONE_TURN", "turn.example")
+        .stdout(Stdio::null())
+        .stderr(fs::File::create(&log).unwrap())
+        .spawn()
+        .unwrap();
+    let start = Instant::now();
+    let told = loop {
+        let told = fs::read_to_string(&log).unwrap();
+        if told.contains("serving") || start.elapsed().as_secs() >= 30 {
+            break told;
+        }
+        thread::sleep(Duration::from_millis(10));
+    };
+    server.kill().unwrap();
+    server.wait().unwrap();
+    assert!(told.contains("stuns:stun.example"), "{told}");
+    assert!(
+        told.contains("turn:turn.example") && told.contains("TURN_SECRET"),
+        "{told}"
+    );
+}
+
 #[test]
 fn shells_and_manuals_are_served() {
     for (args, word) in [
