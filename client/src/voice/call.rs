@@ -260,7 +260,11 @@ impl<R: Runtime> Keeper<R> {
             // Whoever leaves does not wait for it.
             if self.runtime.now() >= until || self.wanted.is_closed() {
                 self.child = Some(child);
-                return Err("the voice daemon does not listen".to_owned());
+                return Err(format!(
+                    "the voice daemon was started, and does not listen on {} after {} s: see why with --voice-debug",
+                    self.socket.display(),
+                    STARTS.as_secs()
+                ));
             }
             self.runtime.sleep_until(self.runtime.now() + LOOK).await;
         }

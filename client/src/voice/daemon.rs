@@ -60,8 +60,18 @@ impl fmt::Display for DaemonError {
             Self::NotStarted => f.write_str(
                 "no voice daemon is running: start dialtone-voiced, or leave it to this program (--voice-auto true)",
             ),
-            Self::Unusable(path, error) => write!(f, "{}: {error}", path.display()),
-            Self::Log(path, error) => write!(f, "{}: {error}", path.display()),
+            Self::Unusable(path, error) => write!(
+                f,
+                "the voice daemon {} cannot be started ({error}): install {NAME} there, or say where it is by --voiced \
+                 or DIALTONE_VOICE_DAEMON",
+                path.display()
+            ),
+            Self::Log(path, error) => write!(
+                f,
+                "the voice daemon's log {} cannot be written ({error}): choose another file by --voice-log, or leave \
+                 out --voice-log and --voice-debug",
+                path.display()
+            ),
         }
     }
 }

@@ -28,8 +28,14 @@ const SNAPSHOT_USER: usize = 40;
 struct Refusal(ErrorCode, &'static str);
 
 const NO_CHANNEL: Refusal = Refusal(ErrorCode::ChannelNotFound, "channel not found");
-const FULL: Refusal = Refusal(ErrorCode::RateLimited, "this room is full");
-const BUSY: Refusal = Refusal(ErrorCode::RateLimited, "too many changes of room");
+const FULL: Refusal = Refusal(
+    ErrorCode::RateLimited,
+    "this room is full: enter when somebody has left, or talk in another channel",
+);
+const BUSY: Refusal = Refusal(
+    ErrorCode::RateLimited,
+    "too many changes of room: wait a few seconds, and enter again",
+);
 
 /// Where it is written which channel a room belongs to.
 enum Known {

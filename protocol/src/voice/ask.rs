@@ -171,18 +171,35 @@ pub enum Refusal {
 impl fmt::Display for Refusal {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
-            Self::Forged => "what it says was not signed by that device: somebody changed it on the way",
-            Self::Malformed => "what it signed cannot be read by this version",
-            Self::NotEntitled => "the community's log does not let that device into this channel",
-            Self::OwnNotEntitled => "the community's log does not let this device into this channel",
-            Self::OtherLog => "what it signed belongs to another community's log",
-            Self::Replayed => "what it signed belongs to an earlier stay in this room",
+            Self::Forged => {
+                "that device did not sign what came in its name: join again, and if it stays so, tell the server's host"
+            }
+            Self::Malformed => {
+                "what it signed cannot be read by this version: update dialtone here and there"
+            }
+            Self::NotEntitled => {
+                "the community's log does not let that device into this channel: an admin can, by /channel add"
+            }
+            Self::OwnNotEntitled => {
+                "the community's log does not let this device into this channel: ask an admin for /channel add"
+            }
+            Self::OtherLog => {
+                "the server showed it another log of the community: ask its user who the members are there, and tell \
+                 the server's host"
+            }
+            Self::Replayed => {
+                "what it signed belongs to an earlier stay in this room: it has to leave the room and join again"
+            }
             Self::Unsigned => {
                 "its program signs nothing, so that nobody can say who it is; to talk to it all the same, allow it by \
                  --allow-unverified-voice"
             }
-            Self::UnsignedMember => "nothing is signed, though this member's devices sign",
-            Self::UnsignedInPrivate => "its program signs nothing, and this channel is private",
+            Self::UnsignedMember => {
+                "nothing is signed, though this member's devices sign: let the member join by dialtone"
+            }
+            Self::UnsignedInPrivate => {
+                "its program signs nothing, and this channel is private: let it join by dialtone, or talk in an open one"
+            }
         })
     }
 }

@@ -58,8 +58,14 @@ pub enum Trouble {
 impl fmt::Display for Trouble {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Login => f.write_str("it refuses the name or the password"),
-            Self::Refused(code) => write!(f, "it refuses this device (code {code})"),
+            Self::Login => f.write_str(
+                "it refuses the name or the password: correct --voice-turn-user and --voice-turn-pass if you set them, \
+                 or let the server's host look at TURN_SECRET, or TURN_USER and TURN_PASS",
+            ),
+            Self::Refused(code) => write!(
+                f,
+                "it refuses this device with code {code}: let the relay's host look at its log"
+            ),
             Self::Silent => f.write_str("it does not answer"),
             Self::Stream(why) => write!(f, "there is no connection to it ({why})"),
         }
