@@ -1,13 +1,16 @@
 //! The command line of the daemon: the original's flags with its names, and ours.
 
 use std::env;
-use std::fs;
-use std::io;
-use std::path::PathBuf;
+use std::ffi::OsString;
+use std::fs::File;
+use std::io::{self, Read};
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
 
 use clap::{CommandFactory, Parser};
 use clap_complete::Shell;
 use dialtone_client::cli::RuntimeName;
+use dialtone_client::home::Home;
 use dialtone_client::link::Trust;
 use dialtone_client::server_url::ServerUrl;
 use dialtone_protocol::wire::ice_url::{IceScheme, IceUrl};
@@ -28,10 +31,12 @@ pub struct Cli {
     /// The server's URL
     #[arg(long, value_name = "URL", required_unless_present_any = ["completions", "man"])]
     server: Option<ServerUrl>,
-    /// A file with the token for the server, for the owner alone (default: DIALTONE_TOKEN, or the client is asked)
+    /// A file with the token for the server, which nobody but its owner may read (default: DIALTONE_TOKEN, or the
+    /// client is asked)
     #[arg(long, value_name = "FILE")]
     token_file: Option<PathBuf>,
-    /// Where commands come in (default: dialtone/voice.sock in the runtime directory)
+    /// Where commands come in (default: dialtone/voice.sock in the runtime directory, or voice.sock in the home of
+    /// dialtone where there is none)
     #[arg(long, value_name = "PATH")]
     ipc: Option<PathBuf>,
     /// Send only while a key is held; without it, sound is sent by how loud it is
@@ -140,16 +145,10 @@ impl Cli {
         }
         let socket = match self.ipc {
             Some(path) => path,
-            None => runtime_socket().ok_or(
-                "there is no runtime directory (XDG_RUNTIME_DIR): say by --ipc where commands come in",
-            )?,
+            None => usual_socket(env::var_os("XDG_RUNTIME_DIR"))?,
         };
         let token = match self.token_file {
-            Some(path) => {
-                let text = fs::read_to_string(&path)
-                    .map_err(|error| format!("{}: {error}", path.display()))?;
-                Some(Sensitive::new(text.trim()))
-            }
+            Some(path) => Some(token_in(&path)?),
             None => env::var("DIALTONE_TOKEN").ok().map(Sensitive::new),
         };
         let mut settings = Settings::new(server, socket);
@@ -205,10 +204,41 @@ fn servers(
     named.map(one).collect()
 }
 
-fn runtime_socket() -> Option<PathBuf> {
-    let folder = env::var_os("XDG_RUNTIME_DIR").filter(|it| !it.is_empty())?;
-    Some(PathBuf::from(folder).join("dialtone/voice.sock"))
+/// Where commands come in if nothing else is said: as with the client, in the home where there is no runtime directory.
+fn usual_socket(runtime: Option<OsString>) -> Result<PathBuf, String> {
+    if let Some(folder) = runtime.filter(|it| !it.is_empty()) {
+        return Ok(PathBuf::from(folder).join("dialtone/voice.sock"));
+    }
+    let named = env::var_os("DIALTONE_HOME").filter(|it| !it.is_empty());
+    let home = Home::open(named.map(PathBuf::from)).map_err(|error| {
+        format!("there is no place for the socket ({error}): say by --ipc where commands come in")
+    })?;
+    Ok(home.path().join("voice.sock"))
 }
+
+/// The token in a file. It opens a session: a file that others can read has given it away.
+fn token_in(path: &Path) -> Result<Sensitive, String> {
+    let name = path.display();
+    let failed = |error: io::Error| format!("--token-file {name}: {error}");
+    let mut file = File::open(path).map_err(failed)?;
+    let mode = file.metadata().map_err(failed)?.permissions().mode();
+    if mode & OTHERS != 0 {
+        return Err(format!(
+            "--token-file {name}: others can read the token there: chmod 600 {name}"
+        ));
+    }
+    let mut text = String::new();
+    file.read_to_string(&mut text).map_err(failed)?;
+    match text.trim() {
+        "" => Err(format!(
+            "--token-file {name}: it is empty: write the token into it"
+        )),
+        token => Ok(Sensitive::new(token)),
+    }
+}
+
+/// What group and others may do with a file.
+const OTHERS: u32 = 0o077;
 
 #[cfg(test)]
 mod tests {

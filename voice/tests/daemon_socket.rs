@@ -8,7 +8,9 @@
     reason = "tests"
 )]
 
+use std::fs;
 use std::io::{BufRead, BufReader, Write};
+use std::os::unix::fs::PermissionsExt;
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStderr, Command, Stdio};
@@ -33,10 +35,14 @@ impl Daemon {
     fn start(more: &[&str]) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let socket = folder.path().join("voice.sock");
-        let mut child = Command::new(env!("CARGO_BIN_EXE_dialtone-voiced"))
-            .args(["--server", "http://127.0.0.1:1", "--silent", "--ipc"])
-            .arg(&socket)
-            .args(more)
+        let mut command = program(more);
+        command.arg("--ipc").arg(&socket);
+        Self::start_by(&mut command, socket, folder)
+    }
+
+    /// A daemon that will listen on `socket`, which lies somewhere in `folder`.
+    fn start_by(command: &mut Command, socket: PathBuf, folder: tempfile::TempDir) -> Self {
+        let mut child = command
             .stdin(Stdio::null())
             .stdout(Stdio::null())
             .stderr(Stdio::piped())
@@ -85,6 +91,13 @@ impl Drop for Daemon {
         let _ = kill_process(Pid::from_child(&self.child), Signal::INT);
         let _ = self.child.wait();
     }
+}
+
+fn program(more: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_dialtone-voiced"));
+    command.args(["--server", "http://127.0.0.1:1", "--silent"]);
+    command.args(more);
+    command
 }
 
 fn follow(log: ChildStderr) -> mpsc::Receiver<String> {
@@ -246,4 +259,61 @@ fn the_meter_says_how_loud_it_is_beside_a_screen_that_shows_it() {
         levels.iter().any(|it| it.starts_with("8999 ")),
         "{levels:?}"
     );
+}
+
+// spec 11.62
+#[test]
+fn without_a_runtime_directory_the_socket_is_in_the_home() {
+    let folder = tempfile::tempdir().unwrap();
+    let socket = folder.path().join("data/dialtone/voice.sock");
+    let mut command = program(&[]);
+    command
+        .env_remove("DIALTONE_HOME")
+        .env("XDG_DATA_HOME", folder.path().join("data"))
+        .env("XDG_RUNTIME_DIR", "");
+    let daemon = Daemon::start_by(&mut command, socket, folder);
+    daemon.client().until(r#""event":"voice_ready""#);
+    let mode = |path: &Path| fs::metadata(path).unwrap().permissions().mode() & 0o777;
+    assert_eq!(mode(&daemon.socket), 0o600);
+    assert_eq!(mode(daemon.socket.parent().unwrap()), 0o700);
+}
+
+#[test]
+fn with_a_runtime_directory_the_socket_is_there() {
+    let folder = tempfile::tempdir().unwrap();
+    let socket = folder.path().join("dialtone/voice.sock");
+    let mut command = program(&[]);
+    command.env("XDG_RUNTIME_DIR", folder.path());
+    let daemon = Daemon::start_by(&mut command, socket, folder);
+    daemon.client().until(r#""event":"voice_ready""#);
+}
+
+// spec 11.63
+#[test]
+fn a_token_that_others_can_read_is_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let token = folder.path().join("token");
+    let refused = |mode: u32| {
+        fs::set_permissions(&token, fs::Permissions::from_mode(mode)).unwrap();
+        let mut command = program(&["--ipc"]);
+        command.arg(folder.path().join("voice.sock"));
+        let output = command.arg("--token-file").arg(&token).output().unwrap();
+        assert_eq!(output.status.code(), Some(1), "{output:?}");
+        String::from_utf8(output.stderr).unwrap()
+    };
+    fs::write(&token, "a token\n").unwrap();
+    for mode in [0o640, 0o604, 0o620, 0o777] {
+        let told = refused(mode);
+        let wanted = format!("chmod 600 {}", token.display());
+        assert!(told.contains(&wanted), "{mode:o}: {told}");
+    }
+    fs::write(&token, "\n").unwrap();
+    assert!(refused(0o600).contains("it is empty"));
+
+    let socket = folder.path().join("voice.sock");
+    fs::write(&token, "a token\n").unwrap();
+    let mut command = program(&["--ipc"]);
+    command.arg(&socket).arg("--token-file").arg(&token);
+    let daemon = Daemon::start_by(&mut command, socket, folder);
+    daemon.client().until(r#""event":"voice_ready""#);
 }
