@@ -51,6 +51,12 @@ pub struct Cli {
     /// Leave what the loudspeaker plays in what the microphone hears: with headphones there is nothing to take out
     #[arg(long)]
     keep_echo: bool,
+    /// Leave the noise in what the microphone hears
+    #[arg(long)]
+    keep_noise: bool,
+    /// Send sound as loud as the microphone hears it, and not all speech equally loud
+    #[arg(long)]
+    keep_level: bool,
     /// Say once a second on standard error what the microphone hears
     #[arg(long)]
     meter: bool,
@@ -182,6 +188,8 @@ impl Cli {
         settings.relay_only = self.relay_only;
         settings.threshold = self.vad_threshold;
         settings.cancel_echo = !self.keep_echo;
+        settings.suppress_noise = !self.keep_noise;
+        settings.even_level = !self.keep_level;
         settings.meter = self.meter;
         settings.ends_with_client = self.ends_with_client;
         Ok(settings)
@@ -245,6 +253,7 @@ mod tests {
     #![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "tests")]
 
     use super::*;
+    use crate::audio::SendSettings;
 
     fn settings(more: &[&str]) -> Result<Settings, String> {
         let line = ["dialtone-voiced", "--ipc", "/s", "--server"];
@@ -259,8 +268,25 @@ mod tests {
         let found = settings(&["http://127.0.0.1:8080"]).unwrap();
         assert_eq!(found.threshold, 500);
         assert_eq!((found.source, found.sink), (Source::System, Sink::System));
-        assert!(found.cancel_echo);
+        assert!(found.cancel_echo && found.suppress_noise && found.even_level);
         assert!(found.key.is_none() && found.record.is_none() && !found.ends_with_client);
+    }
+
+    // spec 11.57
+    #[test]
+    fn each_stage_is_left_out_by_a_flag_of_its_own() {
+        let all = ["--keep-echo", "--keep-noise", "--keep-level"];
+        for (place, flag) in all.iter().enumerate() {
+            let stages = settings(&["http://127.0.0.1", flag]).unwrap().stages();
+            let on = [stages.cancel_echo, stages.suppress, stages.gain];
+            assert_eq!(on, [0, 1, 2].map(|it| it != place), "{flag}");
+        }
+        let line = ["http://127.0.0.1", all[0], all[1], all[2]];
+        let none = settings(&line).unwrap().stages();
+        assert_eq!(none, SendSettings::as_it_is());
+        // What a file says is sent as it is, whatever is said.
+        let file = settings(&["http://127.0.0.1", "--input", "/i"]).unwrap();
+        assert_eq!(file.stages(), SendSettings::as_it_is());
     }
 
     #[test]
@@ -273,6 +299,7 @@ mod tests {
         };
         let (printed, page) = print(&["--man"]);
         assert!(printed && page.contains(".TH dialtone-voiced") && page.contains("ptt\\-backend"));
+        assert!(page.contains("keep\\-noise") && page.contains("keep\\-level"));
         for shell in ["bash", "zsh", "fish"] {
             let (printed, script) = print(&["--completions", shell]);
             assert!(printed && script.contains("ptt-backend"), "{shell}");

@@ -201,6 +201,12 @@ pub(super) fn arguments(
     if options.keep_echo {
         say("--keep-echo", None);
     }
+    if options.keep_noise {
+        say("--keep-noise", None);
+    }
+    if options.keep_level {
+        say("--keep-level", None);
+    }
     if let Some(servers) = &options.stun {
         say("--stun", Some(servers.into()));
     }

@@ -36,12 +36,18 @@ pub struct VoiceOptions {
         value_name = "BACKEND"
     )]
     pub ptt_backend: Option<PttBackend>,
-    /// From which level on sound counts as speech, 1 to 32767
+    /// From which level on sound counts as speech, 1 to 32767, in place of what was set and kept
     #[arg(long = "voice-vad", global = true, value_name = "LEVEL", value_parser = clap::value_parser!(u32).range(1..=32767))]
     pub threshold: Option<u32>,
     /// Leave what the loudspeaker plays in what the microphone hears: with headphones there is nothing to take out
     #[arg(long = "voice-keep-echo", global = true)]
     pub keep_echo: bool,
+    /// Leave the noise in what the microphone hears
+    #[arg(long = "voice-keep-noise", global = true)]
+    pub keep_noise: bool,
+    /// Send sound as loud as the microphone hears it, and not all speech equally loud
+    #[arg(long = "voice-keep-level", global = true)]
+    pub keep_level: bool,
     /// STUN servers in place of those that the server names: HOST:PORT, several with commas
     #[arg(long = "voice-stun", global = true, value_name = "SERVERS")]
     pub stun: Option<String>,
@@ -84,6 +90,8 @@ impl Default for VoiceOptions {
             ptt_backend: None,
             threshold: None,
             keep_echo: false,
+            keep_noise: false,
+            keep_level: false,
             stun: None,
             turn: None,
             turn_user: None,

@@ -31,7 +31,7 @@ fn the_daemon_is_told_what_the_user_said_and_no_secret() {
     assert!(
         !usual
             .iter()
-            .any(|it| it.contains("ptt") || it.contains("vad"))
+            .any(|it| ["ptt", "vad", "keep"].iter().any(|word| it.contains(word)))
     );
     let all = arguments(&[
         "--voice-ptt",
@@ -49,6 +49,8 @@ fn the_daemon_is_told_what_the_user_said_and_no_secret() {
         "--voice-turn-pass",
         "secret",
         "--voice-keep-echo",
+        "--voice-keep-noise",
+        "--voice-keep-level",
         "--voice-relay-only",
         "--voice-meter",
     ]);
@@ -61,6 +63,8 @@ fn the_daemon_is_told_what_the_user_said_and_no_secret() {
         "--turn turn.example",
         "--turn-user ann",
         "--keep-echo",
+        "--keep-noise",
+        "--keep-level",
         "--relay-only",
         "--meter",
     ] {

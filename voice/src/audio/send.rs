@@ -303,6 +303,40 @@ mod tests {
         assert!(kept > 2.0 * less, "{kept} {less}");
     }
 
+    // spec 11.57
+    #[test]
+    fn what_is_left_out_changes_nothing() {
+        let mut noise = Noise::new(3);
+        let mut sound = speech(FRAME * 50);
+        for sample in &mut sound {
+            *sample = *sample * 0.2 + (noise.share() as f32 - 0.5) * 0.06;
+        }
+        let through = |suppress, gain| {
+            let settings = SendSettings {
+                cancel_echo: false,
+                suppress,
+                gain,
+            };
+            let mut chain = chain(settings, Opening::Open);
+            let (_, heard) = all(&mut chain, &sound);
+            heard
+        };
+        assert_eq!(through(false, false), sound);
+        let [clean, loud] = [through(true, false), through(false, true)];
+        assert!(clean != sound && loud != sound && clean != loud);
+        // With one level for all, it is the same sound but louder.
+        let late = FRAME * 40;
+        let (loud, plain) = (&loud[late..], &sound[late..]);
+        let share = loud.iter().zip(plain).map(|(one, other)| one * other);
+        let likeness = share.sum::<f32>().powi(2)
+            / (loud.iter().map(|it| it * it).sum::<f32>()
+                * plain.iter().map(|it| it * it).sum::<f32>());
+        assert!(
+            power(loud) > 1.5 * power(plain) && likeness > 0.95,
+            "{likeness}"
+        );
+    }
+
     #[test]
     fn what_is_left_of_an_echo_is_not_made_louder() {
         let settings = SendSettings {

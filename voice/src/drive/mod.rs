@@ -28,7 +28,7 @@ use dialtone_protocol::runtime::Runtime;
 use dialtone_protocol::voice::ipc;
 use dialtone_protocol::voice::room::Room;
 
-use crate::audio::{Gate, Opening, SendSettings, Sent};
+use crate::audio::{Gate, Opening, Sent};
 use crate::device::{Happened, Names, Open, Recorder, Source};
 use crate::ipc::{ClientId, Clients, Socket};
 use crate::media::{Clock, Mesh, Server, SocketId, StreamId};
@@ -142,13 +142,8 @@ impl<R: Runtime> Daemon<R> {
             (Some(_), false) => Opening::Key,
             (None, false) => Opening::Voice,
         };
-        let mut stages = match from_file {
-            true => SendSettings::as_it_is(),
-            false => SendSettings::default(),
-        };
-        stages.cancel_echo &= settings.cancel_echo;
         let gate = Gate::new(opening, settings.threshold);
-        let speaking = Speaking::new(stages, gate).map_err(DaemonError::Codec)?;
+        let speaking = Speaking::new(settings.stages(), gate).map_err(DaemonError::Codec)?;
         let hearing = Hearing::default();
         if let Some(folder) = &settings.record {
             let recorder = Recorder::new(folder);

@@ -7,7 +7,7 @@ use dialtone_client::link::{Trust, TrustError};
 use dialtone_client::server_url::ServerUrl;
 use dialtone_protocol::wire::sensitive::Sensitive;
 
-use crate::audio::CodecError;
+use crate::audio::{CodecError, SendSettings};
 use crate::device::{Sink, Source};
 use crate::ipc::BindError;
 use crate::media::Named;
@@ -35,6 +35,10 @@ pub struct Settings {
     pub threshold: u32,
     /// Take what the loudspeaker plays out of what the microphone hears.
     pub cancel_echo: bool,
+    /// Take noise out of what the microphone hears.
+    pub suppress_noise: bool,
+    /// Bring speech to one level.
+    pub even_level: bool,
     /// The key to talk, if one is wanted.
     pub key: Option<Binding>,
     /// Who watches that key.
@@ -65,6 +69,8 @@ impl Settings {
             record: None,
             threshold: DEFAULT_THRESHOLD,
             cancel_echo: true,
+            suppress_noise: true,
+            even_level: true,
             key: None,
             key_choice: Choice::Auto,
             stun: Vec::new(),
@@ -73,6 +79,17 @@ impl Settings {
             ends_with_client: false,
             meter: false,
         }
+    }
+
+    /// The stages that sound goes through: a file is sent as it is.
+    pub(crate) fn stages(&self) -> SendSettings {
+        let mut stages = SendSettings::as_it_is();
+        if !matches!(self.source, Source::File(_)) {
+            stages.cancel_echo = self.cancel_echo;
+            stages.suppress = self.suppress_noise;
+            stages.gain = self.even_level;
+        }
+        stages
     }
 }
 
