@@ -241,6 +241,12 @@ impl AccountDir {
         self.path.join("store.redb")
     }
 
+    /// Where the settings of voice are.
+    #[must_use]
+    pub fn voice_file(&self) -> PathBuf {
+        self.path.join("voice.json")
+    }
+
     /// Takes the account for this process alone, or says at once that another one has it. Makes the folder if needed.
     ///
     /// # Errors

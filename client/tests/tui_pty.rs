@@ -20,6 +20,9 @@ mod common;
 mod sound;
 
 use std::fs;
+use std::io::{BufRead, BufReader, Write};
+use std::os::unix::net::UnixStream;
+use std::path::Path;
 use std::process::{Command, Output};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
@@ -293,6 +296,83 @@ fn somebody_talks_on_the_screen_and_is_shown() {
         assert!(Instant::now() < give_up, "{}", pane.text());
         thread::sleep(Duration::from_millis(50));
     }
+    pane.press("C-q");
+    pane.until("ended with 0");
+}
+
+/// How the daemon that listens there says that it is set.
+fn voice_state(socket: &Path) -> String {
+    let mut stream = UnixStream::connect(socket).unwrap();
+    stream.set_read_timeout(Some(PATIENCE)).unwrap();
+    writeln!(stream, r#"{{"cmd":"status"}}"#).unwrap();
+    let mut lines = BufReader::new(stream).lines().map(Result::unwrap);
+    lines.find(|it| it.contains("voice_state")).unwrap()
+}
+
+// spec 10.14
+#[test]
+fn what_was_set_for_voice_is_there_after_a_restart() {
+    let (_server, alice) = founded("smol");
+    let bob = invited("bob", "smol", &alice);
+    let (voiced, socket) = (daemon_binary(), alice.home().join("voice.sock"));
+    let open = |more: &str| {
+        let (daemon, socket) = (voiced.display(), socket.display());
+        let args = format!("--voiced '{daemon}' --voice-ipc '{socket}' {more}");
+        let pane = Pane::open(&alice, 100, 26, &args);
+        pane.until("passphrase");
+        pane.say("the password of alice");
+        pane.until("online");
+        pane.say("/join general");
+        pane.say("/voice join");
+        pane.until("♪ #general");
+        pane
+    };
+    let until_set = |wanted: &str| {
+        let give_up = Instant::now() + PATIENCE;
+        loop {
+            let state = voice_state(&socket);
+            if state.contains(wanted) {
+                return state;
+            }
+            assert!(Instant::now() < give_up, "no {wanted}: {state}");
+            thread::sleep(Duration::from_millis(50));
+        }
+    };
+    let pane = open("");
+    pane.say("/voice volume bob 0");
+    pane.say("/voice mute");
+    pane.say("/voice threshold 800");
+    let state = until_set("\"threshold\":800");
+    assert!(state.contains("\"muted\":true"), "{state}");
+    pane.press("C-q");
+    pane.until("ended with 0");
+    drop(pane);
+
+    let pane = open("");
+    let state = until_set("\"threshold\":800");
+    // Who starts anew is heard.
+    assert!(!state.contains("muted"), "{state}");
+    let words = bob.home().join("words.wav");
+    sound::write(&words, &sound::speech(48_000 * 60));
+    let mut command = bob.command(["voice", "join", "#general"]);
+    command.arg("--voiced").arg(&voiced);
+    command.arg("--input").arg(words);
+    let talks = Running::new(&mut command);
+    pane.until("bob silenced");
+    talks.signal("INT");
+    assert_eq!(talks.wait().code(), 0);
+    pane.press("C-q");
+    pane.until("ended with 0");
+    drop(pane);
+
+    // The command line counts for more, for as long as it stands there.
+    let pane = open("--voice-vad 900");
+    until_set("\"threshold\":900");
+    pane.press("C-q");
+    pane.until("ended with 0");
+    drop(pane);
+    let pane = open("");
+    until_set("\"threshold\":800");
     pane.press("C-q");
     pane.until("ended with 0");
 }

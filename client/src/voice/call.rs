@@ -16,11 +16,13 @@ use dialtone_protocol::voice::ipc::{Command, Event, Press};
 use futures_util::AsyncWriteExt;
 use futures_util::future::{Either, select};
 
-use super::Lines;
+use super::chosen::{Chosen, ChosenError};
 use super::daemon::{self, Daemon, DaemonError};
 use super::kept::Kept;
 use super::socket::{self, SocketError};
+use super::{Lines, VoiceOptions};
 use crate::account::Visitor;
+use crate::home::AccountDir;
 
 /// The pauses before a daemon that died is started again, in seconds: the original's.
 const PAUSES: [u64; 5] = [2, 4, 8, 16, 32];
@@ -49,6 +51,29 @@ pub enum News {
         /// In how many seconds it is tried again by itself. In no room there is no need to: the next command does.
         again: Option<u64>,
     },
+    /// What was chosen is not kept, and why: in words.
+    NotKept(String),
+}
+
+/// Where what a person chooses is kept from one start to the next.
+#[derive(Clone, Debug, Default)]
+#[non_exhaustive]
+pub struct Keeping {
+    /// The file. Without one nothing is read and nothing kept.
+    pub file: Option<PathBuf>,
+    /// The command line says from which level on sound is speech, and counts for more than what was kept of it.
+    pub is_threshold_told: bool,
+}
+
+impl Keeping {
+    /// In the folder of an account, whose lock is held as long as the call lasts.
+    #[must_use]
+    pub fn of(account: &AccountDir, options: &VoiceOptions) -> Self {
+        Self {
+            file: Some(account.voice_file()),
+            is_threshold_told: options.threshold.is_some(),
+        }
+    }
 }
 
 /// A daemon, as the rest of the client sees it. When this is dropped, the daemon that was started for it ends.
@@ -68,6 +93,7 @@ impl Call {
         user: UserId,
         socket: PathBuf,
         daemon: Option<Daemon>,
+        keeping: Keeping,
     ) -> Self {
         let (commands, wanted) = async_channel::unbounded();
         let (say, news) = async_channel::unbounded();
@@ -81,7 +107,8 @@ impl Call {
             child: None,
             wanted,
             news: say,
-            kept: Kept::default(),
+            kept: Kept::new(keeping.is_threshold_told),
+            file: keeping.file,
             presses: false,
         };
         runtime.spawn(async move {
@@ -135,6 +162,8 @@ struct Keeper<R: Runtime> {
     wanted: Receiver<Command>,
     news: Sender<News>,
     kept: Kept,
+    /// Where what is chosen is kept.
+    file: Option<PathBuf>,
     /// Whether a key was pressed by this.
     presses: bool,
 }
@@ -150,6 +179,7 @@ enum End {
 impl<R: Runtime> Keeper<R> {
     async fn run(&mut self) {
         let mut tries = 0;
+        self.recall().await;
         if !self.idle().await {
             return;
         }
@@ -189,11 +219,45 @@ impl<R: Runtime> Keeper<R> {
     /// Waits for something that takes a daemon. `false` if nothing is wanted any more.
     async fn idle(&mut self) -> bool {
         while let Ok(command) = self.wanted.recv().await {
-            if self.kept.queue(command) {
+            let is_worth_it = self.kept.queue(command);
+            self.save().await;
+            if is_worth_it {
                 return true;
             }
         }
         false
+    }
+
+    /// Reads what was kept. What cannot be read is not written over.
+    async fn recall(&mut self) {
+        let Some(path) = self.file.clone() else {
+            return;
+        };
+        match self.runtime.unblock(move || Chosen::read(&path)).await {
+            Ok(earlier) => self.kept.recall(earlier),
+            Err(error) => {
+                self.file = None;
+                self.not_kept(&error);
+            }
+        }
+    }
+
+    /// Writes what was chosen, if that is something else than before.
+    async fn save(&mut self) {
+        let Some(path) = self.file.clone() else {
+            return;
+        };
+        let Some(chosen) = self.kept.unsaved() else {
+            return;
+        };
+        let written = self.runtime.unblock(move || chosen.write(&path)).await;
+        if let Err(error) = written {
+            self.not_kept(&error);
+        }
+    }
+
+    fn not_kept(&self, error: &ChosenError) {
+        let _ = self.news.try_send(News::NotKept(error.to_string()));
     }
 
     /// Waits, and goes on keeping in mind what the user wants. `false` if nothing is wanted any more.
@@ -206,6 +270,7 @@ impl<R: Runtime> Keeper<R> {
                 Either::Left((Ok(command), _)) => {
                     let before = self.kept.room;
                     self.kept.queue(command);
+                    self.save().await;
                     if self.kept.room.is_none() {
                         // There is no daemon to say that it has left.
                         let left = Event::VoiceReady { room: before };
@@ -271,7 +336,8 @@ impl<R: Runtime> Keeper<R> {
     }
 
     async fn serve(&mut self, stream: &Async<UnixStream>) -> End {
-        for command in self.kept.greeting(self.user) {
+        let is_own = self.child.is_some();
+        for command in self.kept.greeting(self.user, is_own) {
             if let Err(error) = write(stream, &command).await {
                 return End::Lost(error);
             }
@@ -285,7 +351,9 @@ impl<R: Runtime> Keeper<R> {
                 Either::Left((Ok(command), _)) => {
                     self.kept.note(&command);
                     self.presses |= matches!(command, Command::Ptt { .. });
-                    if let Err(error) = write(stream, &command).await {
+                    let written = write(stream, &command).await;
+                    self.save().await;
+                    if let Err(error) = written {
                         return End::Lost(error);
                     }
                 }

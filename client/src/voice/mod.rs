@@ -2,6 +2,7 @@
 //! is answered by the account, and what it says is handed on.
 
 mod call;
+mod chosen;
 mod daemon;
 mod kept;
 mod lines;
@@ -10,7 +11,7 @@ mod socket;
 #[cfg(test)]
 mod tests;
 
-pub use call::{Call, News};
+pub use call::{Call, Keeping, News};
 pub use daemon::{Daemon, DaemonError};
 pub use lines::Lines;
 pub use options::{PttBackend, VoiceOptions};

@@ -14,7 +14,7 @@ use super::{Context, Session};
 use crate::cli::{PttAction, VoiceAction};
 use crate::exit::{Exit, Failure};
 use crate::harmless::harmless;
-use crate::voice::{self, Call, Daemon, PttBackend, VoiceOptions};
+use crate::voice::{self, Call, Daemon, Keeping, PttBackend, VoiceOptions};
 use watcher::Watcher;
 
 /// How to take part.
@@ -95,6 +95,11 @@ async fn call<R: Runtime>(
         Some(path) => path.clone(),
         None => voice::socket_path(&context.home, &account).map_err(|error| failed(&error))?,
     };
+    // Who says a file or records has chosen everything by that.
+    let keeping = match more.is_empty() {
+        true => Keeping::of(&account, options),
+        false => Keeping::default(),
+    };
     if !more.is_empty() {
         // A daemon that runs already would speak and record as it was told before.
         if !options.auto {
@@ -129,6 +134,7 @@ async fn call<R: Runtime>(
         user,
         socket,
         daemon,
+        keeping,
     ))
 }
 

@@ -77,6 +77,9 @@ impl Watcher {
                     });
                     output::note(&format!("dialtone: {what}{when}"));
                 }
+                Either::Left(Ok(News::NotKept(what))) => {
+                    output::note(&format!("dialtone: {what}"));
+                }
                 Either::Left(Ok(News::Up)) => {}
                 Either::Left(Err(_)) => return Ok(()),
                 Either::Right(Ok(Some(Event::VoiceRevoked { room, user, device }))) => {

@@ -13,7 +13,7 @@ use crate::home::Home;
 use crate::tui::input::Talking;
 use crate::tui::port::Update;
 use crate::tui::voice::{Ask, Voice};
-use crate::voice::{Call, Daemon, News, VoiceOptions, socket_path};
+use crate::voice::{Call, Daemon, Keeping, News, VoiceOptions, socket_path};
 
 /// With what voice is set up.
 #[derive(Clone, Debug)]
@@ -64,6 +64,7 @@ impl<R: Runtime> Line<R> {
                 self.state.gone = false;
                 None
             }
+            News::NotKept(what) => Some((what, true)),
             News::Said(Event::VoiceRefused { user, reason, .. }) => {
                 let reason = reason.to_string();
                 return vec![Update::NotHeard { user, reason }];
@@ -197,7 +198,10 @@ impl<R: Runtime> Line<R> {
             false => None,
         };
         let visitor = account.visitor();
-        self.call = Some(Call::start(&self.runtime, visitor, user, socket, daemon));
+        let keeping = Keeping::of(place, options);
+        let runtime = &self.runtime;
+        let call = Call::start(runtime, visitor, user, socket, daemon, keeping);
+        self.call = Some(call);
         Ok(())
     }
 

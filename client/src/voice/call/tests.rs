@@ -71,8 +71,12 @@ impl Bench {
     }
 
     fn call(&self, daemon: Option<Daemon>) -> Call {
+        self.call_that_keeps(daemon, Keeping::default())
+    }
+
+    fn call_that_keeps(&self, daemon: Option<Daemon>, keeping: Keeping) -> Call {
         let visitor = self.account.visitor();
-        Call::start(&self.runtime, visitor, ME, self.socket(), daemon)
+        Call::start(&self.runtime, visitor, ME, self.socket(), daemon, keeping)
     }
 
     /// A daemon that starts a process and does not listen: the test listens in its place.
@@ -214,6 +218,58 @@ fn a_daemon_that_dies_is_started_again_as_it_was() {
         assert!(greeting.contains(&Command::Mute), "{greeting:?}");
         bench.within(call.close()).await;
         assert!(!is_alive(second));
+    });
+}
+
+// spec 10.14
+#[test]
+fn what_was_chosen_is_there_at_the_next_start() {
+    run(async |bench| {
+        let options = VoiceOptions::default();
+        let keeping = || Keeping::of(bench.account.place(), &options);
+        let listener = listen(&bench.socket());
+        let call = bench.call_that_keeps(None, keeping());
+        let volume = Command::Volume {
+            user: ME,
+            percent: 40,
+        };
+        for command in [Command::Mute, volume.clone(), Command::Ping] {
+            call.tell(command);
+        }
+        let mut peer = bench.accept(&listener).await;
+        bench.until(&mut peer, &Command::Ping).await;
+        bench.within(call.close()).await;
+
+        let call = bench.call_that_keeps(None, keeping());
+        call.tell(Command::Ping);
+        let mut peer = bench.accept(&listener).await;
+        let greeting = bench.until(&mut peer, &Command::Ping).await;
+        assert!(greeting.contains(&volume), "{greeting:?}");
+        assert!(!greeting.contains(&Command::Mute), "{greeting:?}");
+        bench.within(call.close()).await;
+    });
+}
+
+// spec 10.14
+#[test]
+fn settings_that_cannot_be_read_are_named_and_left_as_they_are() {
+    run(async |bench| {
+        let options = VoiceOptions::default();
+        let keeping = Keeping::of(bench.account.place(), &options);
+        let path = keeping.file.clone().unwrap();
+        fs::write(&path, "not this").unwrap();
+        let listener = listen(&bench.socket());
+        let call = bench.call_that_keeps(None, keeping);
+        call.tell(Command::Threshold { level: 700 });
+        let mut peer = bench.accept(&listener).await;
+        let threshold = Command::Threshold { level: 700 };
+        bench.until(&mut peer, &threshold).await;
+        let News::NotKept(what) = bench.news(&call).await else {
+            panic!("it is not said");
+        };
+        assert!(what.contains(path.to_str().unwrap()), "{what}");
+        bench.within(call.close()).await;
+        assert_eq!(fs::read(&path).unwrap(), b"not this");
     });
 }
 
