@@ -10,6 +10,7 @@
 
 use std::fs;
 use std::io::{BufRead, BufReader, Write};
+use std::net::TcpListener;
 use std::os::unix::fs::PermissionsExt;
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
@@ -94,9 +95,12 @@ impl Drop for Daemon {
 }
 
 fn program(more: &[&str]) -> Command {
+    program_for("http://127.0.0.1:1", more)
+}
+
+fn program_for(server: &str, more: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_dialtone-voiced"));
-    command.args(["--server", "http://127.0.0.1:1", "--silent"]);
-    command.args(more);
+    command.args(["--server", server, "--silent"]).args(more);
     command
 }
 
@@ -286,6 +290,36 @@ fn with_a_runtime_directory_the_socket_is_there() {
     command.env("XDG_RUNTIME_DIR", folder.path());
     let daemon = Daemon::start_by(&mut command, socket, folder);
     daemon.client().until(r#""event":"voice_ready""#);
+}
+
+// spec 11.34
+#[test]
+fn a_token_comes_from_a_file_or_the_environment() {
+    let server = TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("http://{}", server.local_addr().unwrap());
+    // What the daemon says first to its server.
+    let asked = |command: &mut Command, folder: tempfile::TempDir| {
+        let socket = folder.path().join("voice.sock");
+        let _daemon = Daemon::start_by(command.arg("--ipc").arg(&socket), socket, folder);
+        let (stream, _) = server.accept().unwrap();
+        stream.set_read_timeout(Some(SOON)).unwrap();
+        let lines = BufReader::new(stream).lines().map_while(Result::ok);
+        let head: Vec<String> = lines.take_while(|line| !line.is_empty()).collect();
+        head.join("\n")
+    };
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("token");
+    fs::write(&path, "one-token\n").unwrap();
+    fs::set_permissions(&path, fs::Permissions::from_mode(0o600)).unwrap();
+    let mut command = program_for(&url, &["--token-file"]);
+    // The file counts for more.
+    command.arg(path).env("DIALTONE_TOKEN", "another-token");
+    let head = asked(&mut command, folder);
+    assert!(head.contains("Bearer one-token"), "{head}");
+    let mut command = program_for(&url, &[]);
+    command.env("DIALTONE_TOKEN", "another-token");
+    let head = asked(&mut command, tempfile::tempdir().unwrap());
+    assert!(head.contains("Bearer another-token"), "{head}");
 }
 
 // spec 11.63
