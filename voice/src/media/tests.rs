@@ -5,6 +5,8 @@
     reason = "tests"
 )]
 
+mod live;
+
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -28,6 +30,16 @@ struct World {
     turns: u64,
     /// What a server changes in descriptions.
     swaps: fn(String) -> String,
+    /// What the second device said to the first one.
+    tapped: Vec<Tapped>,
+}
+
+/// Something that one device said to another.
+#[derive(Clone, Debug)]
+enum Tapped {
+    Candidate(String),
+    Datagram(Vec<u8>),
+    Description(String),
 }
 
 const fn peer(other: usize) -> PeerId {
@@ -36,6 +48,14 @@ const fn peer(other: usize) -> PeerId {
 
 fn address(one: usize, port: u16) -> SocketAddr {
     SocketAddr::from(([10, 0, 0, u8::try_from(one).unwrap() + 1], port))
+}
+
+fn tapped(say: &Say) -> Option<Tapped> {
+    match say {
+        Say::Answer { sdp, .. } | Say::Offer { sdp, .. } => Some(Tapped::Description(sdp.clone())),
+        Say::Candidate { candidate } => Some(Tapped::Candidate(candidate.clone())),
+        _ => None,
+    }
 }
 
 impl World {
@@ -63,6 +83,7 @@ impl World {
             sent: 0,
             turns: 0,
             swaps: |sdp| sdp,
+            tapped: Vec::new(),
         }
     }
 
@@ -97,6 +118,9 @@ impl World {
                     return;
                 };
                 let swaps = self.swaps;
+                if (one, other) == (1, 0) {
+                    self.tapped.extend(tapped(&say));
+                }
                 let _ = match say {
                     Say::Offer { generation, sdp } => {
                         let sdp = &swaps(sdp);
@@ -143,6 +167,9 @@ impl World {
                     let at = sockets.iter().find(|(_, address)| **address == to);
                     if let Some((socket, _)) = at {
                         let socket = *socket;
+                        if (one, other) == (1, 0) {
+                            self.tapped.push(Tapped::Datagram(bytes.clone()));
+                        }
                         self.meshes[other].datagram(socket, from, &bytes, now);
                     }
                 }
