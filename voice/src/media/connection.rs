@@ -1,5 +1,8 @@
 //! One connection: str0m, as far as a pair needs it.
 
+#[cfg(test)]
+mod tests;
+
 use core::fmt;
 use core::time::Duration;
 use std::collections::{BTreeSet, VecDeque};
@@ -11,15 +14,12 @@ use dialtone_protocol::voice::Command;
 use str0m::change::{SdpAnswer, SdpOffer, SdpPendingOffer};
 use str0m::media::{Direction, MediaKind, Mid};
 use str0m::net::{Protocol, Receive};
-use str0m::rtp::SeqNo;
-use str0m::{Candidate, Event, IceConnectionState, Input, Rtc, RtcConfig};
+use str0m::rtp::{Extension, SeqNo};
+use str0m::{Candidate, Event, IceConnectionState, IceCreds, Input, Rtc, RtcConfig};
 
+use super::kept::{Kept, MAX_CANDIDATES, Verdict};
 use super::way::Way;
 use super::{Health, PeerEvent};
-
-/// Candidates of a device for one description: machines with many addresses have two dozen. One that names more is not
-/// heard, so that this device names no more either, whatever servers say.
-pub(super) const MAX_CANDIDATES: usize = 64;
 
 /// The longest packet of Opus that is sent or taken in, in bytes: 20 ms at the highest rate take 1,275 (RFC 6716).
 const MAX_PAYLOAD: usize = 1275;
@@ -80,7 +80,7 @@ pub(super) struct Connection {
     /// The other device's certificate, as its last description has it.
     fingerprint: Option<String>,
     next_seq: u64,
-    candidates: usize,
+    kept: Kept,
     /// Whether sound can flow.
     up: bool,
     /// Since when nothing comes through, though nobody has said yet that it failed.
@@ -110,7 +110,7 @@ impl Connection {
             mid: None,
             fingerprint: None,
             next_seq: 0,
-            candidates: 0,
+            kept: Kept::default(),
             up: false,
             down: None,
             broken: false,
@@ -127,6 +127,7 @@ impl Connection {
     /// Begins anew, as if nothing had been said yet.
     fn begin(&mut self, now: Instant) {
         self.rtc = rtc(now);
+        self.kept = Kept::default();
         self.pending = None;
         self.mid = None;
         self.fingerprint = None;
@@ -224,14 +225,16 @@ impl Connection {
 
     fn take_offer(&mut self, generation: u32, sdp: &str, now: Instant) {
         self.pending = None;
-        self.candidates = 0;
         let theirs = fingerprint(sdp);
         let is_other = self.fingerprint.is_some() && self.fingerprint != theirs;
         // A device that began anew has another certificate: nothing of what stands fits it.
-        if self.broken || is_other || !self.rtc.is_alive() {
+        if self.broken || is_other || self.kept.is_full() || !self.rtc.is_alive() {
             self.begin(now);
         }
-        let Some(answer) = self.accept(sdp) else {
+        let Some(heard) = self.kept.describe(sdp) else {
+            return self.break_off();
+        };
+        let Some(answer) = self.accept(&heard) else {
             return self.fail();
         };
         self.fingerprint = theirs;
@@ -243,18 +246,34 @@ impl Connection {
 
     fn accept(&mut self, sdp: &str) -> Option<SdpAnswer> {
         let offer = SdpOffer::from_sdp_string(sdp).ok()?;
-        self.rtc.sdp_api().accept_offer(offer).ok()
+        let before = self.rtc.direct_api().local_ice_credentials();
+        let answer = self.rtc.sdp_api().accept_offer(offer).ok();
+        self.note_restart(&before);
+        answer
+    }
+
+    /// Both sides get other credentials at once, and no candidate of before counts.
+    fn note_restart(&mut self, before: &IceCreds) {
+        if self.rtc.direct_api().local_ice_credentials() != *before {
+            self.kept.restarted();
+        }
     }
 
     fn take_answer(&mut self, sdp: &str) {
-        self.candidates = 0;
         let Some((pending, mid)) = self.pending.take() else {
             return;
         };
-        let Ok(answer) = SdpAnswer::from_sdp_string(sdp) else {
+        let has_room = !self.kept.is_full();
+        let Some(heard) = self.kept.describe(sdp).filter(|_| has_room) else {
+            return self.break_off();
+        };
+        let Ok(answer) = SdpAnswer::from_sdp_string(&heard) else {
             return self.fail();
         };
-        if self.rtc.sdp_api().accept_answer(pending, answer).is_err() {
+        let before = self.rtc.direct_api().local_ice_credentials();
+        let taken = self.rtc.sdp_api().accept_answer(pending, answer);
+        self.note_restart(&before);
+        if taken.is_err() {
             return self.fail();
         }
         self.mid = mid;
@@ -263,11 +282,9 @@ impl Connection {
 
     /// Names that only the other device's network knows, and what else cannot be read, lead nowhere.
     fn add_candidate(&mut self, candidate: &str) {
-        if self.candidates >= MAX_CANDIDATES {
-            return;
-        }
-        if let Ok(candidate) = Candidate::from_sdp_string(candidate) {
-            self.candidates += 1;
+        if let Ok(candidate) = Candidate::from_sdp_string(candidate)
+            && self.kept.candidate()
+        {
             self.rtc.add_remote_candidate(candidate);
         }
     }
@@ -288,7 +305,11 @@ impl Connection {
             return false;
         }
         self.heard = self.now.max(now);
-        self.input(input);
+        match self.kept.judge(from, bytes) {
+            Verdict::Admit => self.input(input),
+            Verdict::Ignore => {}
+            Verdict::Full => self.break_off(),
+        }
         true
     }
 
@@ -350,6 +371,7 @@ impl Connection {
                     break;
                 }
                 Ok(str0m::Output::Transmit(transmit)) => {
+                    self.kept.sent(&transmit.contents);
                     self.outputs.push_back(Output::Transmit {
                         from: transmit.source,
                         to: transmit.destination,
@@ -385,6 +407,7 @@ impl Connection {
                 self.event(PeerEvent::Connected);
             }
             Event::MediaAdded(media) => self.mid = Some(media.mid),
+            Event::RtpPacket(packet) if !self.kept.stream(*packet.header.ssrc) => self.break_off(),
             Event::RtpPacket(packet) if packet.payload.len() <= MAX_PAYLOAD => {
                 self.outputs.push_back(Output::Sound(Sound {
                     seq: *packet.seq_no,
@@ -437,6 +460,12 @@ fn rtc(now: Instant) -> Rtc {
     let mut config = RtcConfig::new()
         .clear_codecs()
         .enable_opus(true, false)
+        // Without those that number the layers of pictures: each would be a stream, before its packet is verified.
+        .clear_extension_map()
+        .set_extension(1, Extension::AudioLevel)
+        .set_extension(2, Extension::AbsoluteSendTime)
+        .set_extension(3, Extension::TransportSequenceNumber)
+        .set_extension(4, Extension::RtpMid)
         .set_rtp_mode(true)
         .set_stats_interval(Some(REPORTS))
         .set_rtcp_report_interval_audio(REPORTS);

@@ -9,6 +9,7 @@ use dialtone_protocol::voice::Command;
 use dialtone_protocol::voice::room::PeerId;
 
 use super::connection::{self, Connection};
+use super::kept::MAX_CANDIDATES;
 use super::servers::{self, Servers};
 use super::way::Way;
 use super::{Clock, Health, Output, Packet, PeerEvent, Server, SocketId, StreamId};
@@ -323,5 +324,5 @@ fn candidates(command: &Command) -> Vec<SocketAddr> {
         _ => return Vec::new(),
     };
     let read = lines.into_iter().filter_map(connection::address_of);
-    read.take(connection::MAX_CANDIDATES).collect()
+    read.take(MAX_CANDIDATES).collect()
 }

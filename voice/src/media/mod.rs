@@ -10,6 +10,7 @@ mod clock;
 mod connection;
 mod frames;
 mod io;
+mod kept;
 mod mesh;
 mod relay;
 mod server;

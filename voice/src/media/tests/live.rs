@@ -130,7 +130,7 @@ impl World {
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(48))]
 
-    // spec 11.57
+    // spec 11.58
     #[test]
     fn nothing_that_one_device_says_ends_the_conversation_with_another(
         quiet in 0..60_usize,
