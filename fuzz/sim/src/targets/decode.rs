@@ -11,6 +11,7 @@ use dialtone_protocol::wire::chain::{
 use dialtone_protocol::wire::event::ServerEvent;
 use dialtone_protocol::wire::frame::ClientFrame;
 use dialtone_protocol::wire::http::{Request, Route};
+use dialtone_protocol::wire::ice_url::IceUrl;
 use dialtone_protocol::wire::link::Link;
 
 /// Takes a byte that chooses the decoder, then what it decodes.
@@ -45,6 +46,7 @@ pub fn run(bytes: &[u8]) {
         }
         12 => text(bytes, ipc_command, Command::to_line),
         13 => text(bytes, ipc_event, Event::to_line),
+        14 => text(bytes, |text| IceUrl::parse(text).ok(), IceUrl::to_string),
         _ => request(bytes),
     }
 }
