@@ -1,6 +1,10 @@
 """A voice daemon as the original's: the base API, one connection for each user, no hello, nothing signed.
 
-Its WebRTC is another stack than ours. Usage: original.py SERVER INVITE CHANNEL PLAY RECORD
+Its WebRTC is another stack than ours, and that stack names its candidates in its descriptions. The original's daemon
+says them one by one beside descriptions that have none, and so does this one: the first comes before its description,
+the others behind it. Ours are taken out of our descriptions and in one by one, too.
+
+Usage: original.py SERVER INVITE CHANNEL PLAY RECORD
 """
 
 import asyncio
@@ -12,6 +16,15 @@ import aiohttp
 from aiortc import RTCConfiguration, RTCPeerConnection, RTCSessionDescription
 from aiortc.contrib.media import MediaPlayer, MediaRecorder
 from aiortc.sdp import candidate_from_sdp
+
+
+def apart(sdp):
+    """The description without its candidates, and them."""
+    lines = sdp.splitlines(keepends=True)
+    is_candidate = lambda line: line.startswith(("a=candidate:", "a=end-of-candidates"))
+    candidates = [line.strip().removeprefix("a=") for line in lines if line.startswith("a=candidate:")]
+    assert candidates, "there is no candidate to say"
+    return "".join(line for line in lines if not is_candidate(line)), candidates
 
 
 class Daemon:
@@ -44,8 +57,21 @@ class Daemon:
     async def offer(self, other):
         connection = self.connection(other)
         await connection.setLocalDescription(await connection.createOffer())
-        sdp = connection.localDescription.sdp
-        await self.say("webrtc_offer", recipient=other, sdp=sdp)
+        await self.describe("webrtc_offer", other, connection)
+
+    async def describe(self, kind, other, connection):
+        sdp, candidates = apart(connection.localDescription.sdp)
+        for candidate in candidates[:1]:
+            await self.say("ice_candidate", recipient=other, candidate=candidate)
+        await self.say(kind, recipient=other, sdp=sdp)
+        for candidate in candidates[1:]:
+            await self.say("ice_candidate", recipient=other, candidate=candidate)
+
+    async def take(self, other, candidate):
+        candidate = candidate_from_sdp(candidate.removeprefix("candidate:"))
+        candidate.sdpMid, candidate.sdpMLineIndex = "0", 0
+        await self.connection(other).addIceCandidate(candidate)
+        print("took a candidate", flush=True)
 
     async def heard(self, event):
         kind, sender = event["type"], event.get("sender", "")
@@ -61,20 +87,26 @@ class Daemon:
             await self.offer(sender)
         elif kind == "webrtc_offer":
             connection = self.connection(sender)
-            await connection.setRemoteDescription(RTCSessionDescription(event["sdp"], "offer"))
+            sdp, candidates = apart(event["sdp"])
+            await connection.setRemoteDescription(RTCSessionDescription(sdp, "offer"))
+            for candidate in candidates:
+                await self.take(sender, candidate)
             await connection.setLocalDescription(await connection.createAnswer())
-            sdp = connection.localDescription.sdp
-            await self.say("webrtc_answer", recipient=sender, sdp=sdp)
+            await self.describe("webrtc_answer", sender, connection)
         elif kind == "webrtc_answer":
+            sdp, candidates = apart(event["sdp"])
+            # Ours are kept back until the two are connected: only the candidates that were said here lead to it.
             connection = self.connection(sender)
-            await connection.setRemoteDescription(RTCSessionDescription(event["sdp"], "answer"))
+            await connection.setRemoteDescription(RTCSessionDescription(sdp, "answer"))
+            for _ in range(100):
+                if connection.connectionState == "connected":
+                    break
+                await asyncio.sleep(0.1)
+            assert connection.connectionState == "connected", "the candidates that were said led to nothing"
+            for candidate in candidates:
+                await self.take(sender, candidate)
         elif kind == "ice_candidate":
-            candidate = candidate_from_sdp(event["candidate"].removeprefix("candidate:"))
-            candidate.sdpMid, candidate.sdpMLineIndex = "0", 0
-            try:
-                await self.connection(sender).addIceCandidate(candidate)
-            except Exception as error:
-                print("candidate", error, flush=True)
+            await self.take(sender, event["candidate"])
         elif kind == "voice_leave":
             await self.close(sender)
 
