@@ -9,8 +9,13 @@ use cpal::{BufferSize, Device, FromSample, Sample, SampleFormat, SizedSample, St
 use super::{Fill, Take};
 use crate::audio::{PIECE, RATE, Resampler, downmix};
 
-/// How much is heard or played at once, in samples: 10 ms. The default of a sound server may be two seconds.
-const BUFFER: u32 = 480;
+/// How much is played at once, in samples: 10 ms. The default of a sound server may be two seconds.
+const PLAYED: u32 = 480;
+
+/// How much is heard at once, in samples: 20 ms. PulseAudio keeps no more than this for a program, and what finds no
+/// place it drops without a word: of 10 ms, more than half of the sound got lost; of this, some
+/// 20 ms in a second still do.
+const HEARD: u32 = 960;
 
 /// Devices that are named at most.
 const MAX_NAMES: usize = 64;
@@ -127,7 +132,7 @@ where
     T: SizedSample + Send + 'static,
     f32: FromSample<T>,
 {
-    let config = config(wanted);
+    let config = config(wanted, HEARD);
     let channels = usize::from(config.channels);
     let mut resampler = Resampler::to_own(config.sample_rate).map_err(|it| it.to_string())?;
     let heard = move |data: &[T], _: &cpal::InputCallbackInfo| {
@@ -155,7 +160,7 @@ fn speak<T>(
 where
     T: SizedSample + FromSample<f32> + Send + 'static,
 {
-    let config = config(wanted);
+    let config = config(wanted, PLAYED);
     let channels = usize::from(config.channels);
     let mut resampler = Resampler::new(RATE, config.sample_rate).map_err(|it| it.to_string())?;
     let mut ready = std::collections::VecDeque::new();
@@ -182,12 +187,12 @@ where
     Ok(stream)
 }
 
-/// The device's own rate and channels, and a short buffer.
-fn config(wanted: &cpal::SupportedStreamConfig) -> StreamConfig {
+/// The device's own rate and channels, and a short buffer: so many samples at 48 kHz.
+fn config(wanted: &cpal::SupportedStreamConfig, buffer: u32) -> StreamConfig {
     StreamConfig {
         channels: wanted.channels(),
         sample_rate: wanted.sample_rate(),
-        buffer_size: BufferSize::Fixed(BUFFER * wanted.sample_rate() / RATE),
+        buffer_size: BufferSize::Fixed(buffer * wanted.sample_rate() / RATE),
     }
 }
 
