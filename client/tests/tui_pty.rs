@@ -15,6 +15,8 @@
 
 #[allow(dead_code, reason = "other tests use the rest")]
 mod common;
+#[path = "tui_pty/pane.rs"]
+mod pane;
 #[allow(dead_code, reason = "other tests use the rest")]
 #[path = "voice/sound.rs"]
 mod sound;
@@ -23,150 +25,11 @@ use std::fs;
 use std::io::{BufRead, BufReader, Write};
 use std::os::unix::net::UnixStream;
 use std::path::Path;
-use std::process::{Command, Output};
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
 use common::{PATIENCE, Person, Running, Server, daemon_binary, founded, invited, signal};
-
-/// A terminal in which a program runs.
-struct Pane {
-    socket: String,
-}
-
-impl Pane {
-    /// Opens the screen of somebody, and what stands on the terminal when it ends.
-    fn open(person: &Person, columns: u16, rows: u16, args: &str) -> Self {
-        // A server that ends may still hold its socket: each has one of its own.
-        static OPENED: AtomicUsize = AtomicUsize::new(0);
-        let number = OPENED.fetch_add(1, Ordering::Relaxed);
-        let socket = format!("dialtone-test-{}-{number}", std::process::id());
-        let pane = Self { socket };
-        let shell = format!(
-            "echo before; '{}' --home '{}' {args}; echo ended with $?; sleep 600",
-            env!("CARGO_BIN_EXE_dialtone"),
-            person.home().display()
-        );
-        let (columns, rows) = (columns.to_string(), rows.to_string());
-        pane.tmux(&[
-            "-f",
-            "/dev/null",
-            "new-session",
-            "-d",
-            "-x",
-            &columns,
-            "-y",
-            &rows,
-            &shell,
-        ]);
-        pane
-    }
-
-    fn tmux(&self, args: &[&str]) -> Output {
-        let output = Command::new("tmux")
-            .arg("-u")
-            .args(["-L", &self.socket])
-            .args(args)
-            .output()
-            .expect("these tests need tmux for a terminal: install it, as `.ci/setup test` does");
-        assert!(
-            output.status.success(),
-            "{args:?}: {}",
-            String::from_utf8_lossy(&output.stderr)
-        );
-        output
-    }
-
-    fn type_in(&self, text: &str) {
-        self.tmux(&["send-keys", "-l", "--", text]);
-    }
-
-    fn press(&self, key: &str) {
-        self.tmux(&["send-keys", key]);
-    }
-
-    /// Pastes as a terminal does for programs that asked to be told.
-    fn paste(&self, text: &str) {
-        self.tmux(&["set-buffer", "--", text]);
-        self.tmux(&["paste-buffer", "-p"]);
-    }
-
-    /// Fills in the first screen from the username on, and joins.
-    fn join(&self, name: &str) {
-        for text in [name, "correct horse", "correct horse"] {
-            self.type_in(text);
-            self.press("Tab");
-        }
-        self.press("Enter");
-    }
-
-    fn say(&self, line: &str) {
-        self.type_in(line);
-        self.press("Enter");
-    }
-
-    fn text(&self) -> String {
-        let output = self.tmux(&["capture-pane", "-p"]);
-        String::from_utf8_lossy(&output.stdout).into_owned()
-    }
-
-    /// The process of the program: the child of the terminal's shell.
-    fn program(&self) -> String {
-        let shell = self.shown("#{pane_pid}");
-        let children = format!("/proc/{shell}/task/{shell}/children");
-        fs::read_to_string(children).unwrap().trim().to_owned()
-    }
-
-    /// Whether the terminal takes lines and shows what is typed.
-    fn modes(&self) -> String {
-        let terminal = self.shown("#{pane_tty}");
-        let stty = Command::new("stty").args(["-a", "-F", &terminal]).output();
-        let all = String::from_utf8(stty.unwrap().stdout).unwrap();
-        let words = all.split([' ', ';', '\n']);
-        let modes = words.filter(|word| ["icanon", "-icanon", "echo", "-echo"].contains(word));
-        modes.collect::<Vec<_>>().join(" ")
-    }
-
-    fn shown(&self, format: &str) -> String {
-        let output = self.tmux(&["display-message", "-p", format]);
-        String::from_utf8(output.stdout).unwrap().trim().to_owned()
-    }
-
-    /// Waits until the screen shows a text, and answers the screen.
-    #[track_caller]
-    fn until(&self, wanted: &str) -> String {
-        let give_up = Instant::now() + PATIENCE;
-        loop {
-            let text = self.text();
-            if text.contains(wanted) {
-                return text;
-            }
-            assert!(Instant::now() < give_up, "no {wanted:?} on\n{text}");
-            thread::sleep(Duration::from_millis(50));
-        }
-    }
-}
-
-impl Drop for Pane {
-    fn drop(&mut self) {
-        let tmux = |args: &[&str]| {
-            Command::new("tmux")
-                .args(["-L", &self.socket])
-                .args(args)
-                .output()
-        };
-        if thread::panicking()
-            && let Ok(screen) = tmux(&["capture-pane", "-p"])
-        {
-            eprintln!(
-                "--- the screen was\n{}",
-                String::from_utf8_lossy(&screen.stdout)
-            );
-        }
-        let _ = tmux(&["kill-server"]);
-    }
-}
+use pane::{Pane, is_tmux_here};
 
 #[test]
 fn a_signal_leaves_the_terminal_as_it_was() {
@@ -235,7 +98,7 @@ fn two_people_meet_by_a_link_and_talk() {
     first.until("● online");
 
     // A smaller terminal, then leaving: the terminal is as it was.
-    second.tmux(&["resize-window", "-x", "50", "-y", "14"]);
+    second.resize(50, 14);
     second.until("] ann: written without a server");
     second.press("C-q");
     let after = second.until("ended with 0");

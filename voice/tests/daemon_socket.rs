@@ -8,21 +8,21 @@
     reason = "tests"
 )]
 
+#[path = "daemon_socket/client.rs"]
+mod client;
+
 use std::fs;
-use std::io::{BufRead, BufReader, Write};
+use std::io::{BufRead, BufReader};
 use std::net::TcpListener;
 use std::os::unix::fs::PermissionsExt;
-use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStderr, Command, Stdio};
 use std::sync::mpsc;
 use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
+use client::{Client, SOON};
 use rustix::process::{Pid, Signal, kill_process};
-
-/// What happens at once may take as long on a busy machine, and no longer.
-const SOON: Duration = Duration::from_secs(20);
 
 /// A daemon that nobody started but the test. Its server is not there, which does not matter here.
 struct Daemon {
@@ -59,14 +59,7 @@ impl Daemon {
     }
 
     fn client(&self) -> Client {
-        let give_up = Instant::now() + SOON;
-        loop {
-            if let Some(client) = Client::connect(&self.socket) {
-                return client;
-            }
-            assert!(Instant::now() < give_up, "the daemon does not listen");
-            thread::sleep(Duration::from_millis(10));
-        }
+        Client::connect(&self.socket)
     }
 
     /// The next thing that it says of the key to talk.
@@ -116,50 +109,17 @@ fn follow(log: ChildStderr) -> mpsc::Receiver<String> {
     said
 }
 
-struct Client(BufReader<UnixStream>);
+/// It is the client that answers questions from now on, though no test here asks any that needs an answer.
+fn answers(client: &mut Client) {
+    let user = "00000000-0000-0000-0000-000000000001";
+    client.say(&format!(
+        r#"{{"cmd":"identify","user":"{user}","answers":true}}"#
+    ));
+}
 
-impl Client {
-    fn connect(socket: &Path) -> Option<Self> {
-        let stream = UnixStream::connect(socket).ok()?;
-        stream.set_read_timeout(Some(SOON)).unwrap();
-        Some(Self(BufReader::new(stream)))
-    }
-
-    fn say(&mut self, line: &str) {
-        writeln!(self.0.get_mut(), "{line}").unwrap();
-    }
-
-    /// Waits for an event: whatever was said before it is done then.
-    fn until(&mut self, wanted: &str) -> String {
-        let give_up = Instant::now() + SOON;
-        loop {
-            assert!(Instant::now() < give_up, "it never says {wanted}");
-            let mut line = String::new();
-            assert_ne!(self.0.read_line(&mut line).unwrap(), 0, "it hung up");
-            if line.contains(wanted) {
-                return line;
-            }
-        }
-    }
-
-    /// It is the client that answers questions from now on, though no test here asks any that needs an answer.
-    fn answers(&mut self) {
-        let user = "00000000-0000-0000-0000-000000000001";
-        self.say(&format!(
-            r#"{{"cmd":"identify","user":"{user}","answers":true}}"#
-        ));
-    }
-
-    fn joins(&mut self) {
-        let room = "00000000-0000-0000-0000-000000000002";
-        self.say(&format!(r#"{{"cmd":"voice_join","room":"{room}"}}"#));
-    }
-
-    fn press(&mut self, action: &str) {
-        self.say(&format!(r#"{{"cmd":"ptt","action":"{action}"}}"#));
-        self.say(r#"{"cmd":"ping"}"#);
-        self.until(r#""event":"pong""#);
-    }
+fn joins(client: &mut Client) {
+    let room = "00000000-0000-0000-0000-000000000002";
+    client.say(&format!(r#"{{"cmd":"voice_join","room":"{room}"}}"#));
 }
 
 // spec 11.61
@@ -167,7 +127,7 @@ impl Client {
 fn a_key_that_the_client_held_is_let_go_of_when_it_dies_and_one_that_a_command_held_is_not() {
     let daemon = Daemon::start(&["--ptt", "v", "--ptt-backend", "command"]);
     let mut screen = daemon.client();
-    screen.answers();
+    answers(&mut screen);
     // As `dialtone ptt down` does it: it says so, and is gone.
     let mut command = daemon.client();
     command.press("down");
@@ -209,13 +169,13 @@ fn what_is_no_command_is_answered_and_the_next_one_is_heard() {
 fn a_room_that_nobody_signs_for_is_given_up_in_words() {
     let daemon = Daemon::start(&[]);
     let mut client = daemon.client();
-    client.joins();
+    joins(&mut client);
     let left = client.until(r#""event":"voice_left""#);
     assert!(left.contains("open dialtone"), "{left}");
     // A client that answers is waited for again once it is gone.
     let mut screen = daemon.client();
-    screen.answers();
-    client.joins();
+    answers(&mut screen);
+    joins(&mut client);
     drop(screen);
     client.until(r#""event":"voice_left""#);
 }

@@ -5,9 +5,14 @@
     clippy::unwrap_used,
     clippy::panic,
     clippy::indexing_slicing,
+    clippy::cast_possible_truncation,
     clippy::cast_precision_loss,
     reason = "in a test a failure ends the test"
 )]
+
+#[allow(dead_code, reason = "the client's tests use the rest")]
+#[path = "sound_server/pulse.rs"]
+mod pulse;
 
 use std::env;
 use std::f32::consts::TAU;
@@ -20,77 +25,10 @@ use std::time::{Duration, Instant};
 
 use dialtone_voice::audio::PIECE;
 use dialtone_voice::device::{Happened, Sink, Source, open_input, open_output};
+use pulse::{Pulse, at};
 
 /// How long anything may take. Only a broken build or a very slow machine reaches it.
 const PATIENCE: Duration = Duration::from_secs(90);
-
-/// PulseAudio, as long as this lives.
-struct Server<'a> {
-    folder: &'a Path,
-    process: Child,
-}
-
-impl<'a> Server<'a> {
-    fn start(folder: &'a Path) -> Self {
-        let mut command = Command::new("pulseaudio");
-        let process = at(&mut command, folder)
-            .args(["-n", "--daemonize=no", "--exit-idle-time=-1"])
-            .args(["-L", "module-native-protocol-unix"])
-            .args([
-                "-L",
-                "module-null-sink sink_name=loud rate=48000 channels=1",
-            ])
-            .stdin(Stdio::null())
-            .stdout(Stdio::null())
-            .stderr(Stdio::null())
-            .spawn()
-            .unwrap_or_else(|error| panic!("pulseaudio (Debian package pulseaudio): {error}"));
-        let server = Self { folder, process };
-        let give_up = Instant::now() + PATIENCE;
-        while server
-            .ask(&["set-default-source", "loud.monitor"])
-            .is_none()
-        {
-            assert!(Instant::now() < give_up, "no sound server");
-            thread::sleep(Duration::from_millis(50));
-        }
-        server.ask(&["set-default-sink", "loud"]).unwrap();
-        server
-    }
-
-    fn ask(&self, what: &[&str]) -> Option<String> {
-        let mut command = Command::new("pactl");
-        let output = at(&mut command, self.folder)
-            .args(what)
-            .output()
-            .unwrap_or_else(|error| panic!("pactl (Debian package pulseaudio-utils): {error}"));
-        let text = String::from_utf8(output.stdout).unwrap();
-        output.status.success().then_some(text)
-    }
-
-    /// How many programs listen to a microphone.
-    fn listeners(&self) -> usize {
-        let list = self.ask(&["list", "source-outputs", "short"]);
-        list.unwrap().lines().count()
-    }
-}
-
-impl Drop for Server<'_> {
-    fn drop(&mut self) {
-        let _ = self.process.kill();
-        let _ = self.process.wait();
-    }
-}
-
-/// Where a program finds the sound server of a test, and nothing else of the machine.
-fn at<'a>(command: &'a mut Command, folder: &Path) -> &'a mut Command {
-    let path = env::var_os("PATH").unwrap_or_default();
-    command
-        .env_clear()
-        .env("PATH", path)
-        .env("HOME", folder)
-        .env("XDG_RUNTIME_DIR", folder)
-}
 
 /// This program, run anew: only so it has another environment.
 struct Player {
@@ -170,8 +108,10 @@ fn player() {
     while Instant::now() < give_up {
         thread::sleep(Duration::from_secs(1));
         while let Ok(happened) = said.try_recv() {
-            if let Happened::Trouble { end, what } = happened {
-                println!("player: trouble {end}: {what}");
+            match happened {
+                Happened::Trouble { end, what } => println!("player: trouble {end}: {what}"),
+                Happened::Returned(end) => println!("player: returned {end}"),
+                _ => {}
             }
         }
         let samples = std::mem::take(&mut *heard.lock().unwrap());
@@ -194,20 +134,17 @@ fn measure(samples: &[f32]) -> (f32, f32) {
 #[test]
 fn what_is_played_is_heard_and_a_sound_server_that_dies_is_found_again() {
     let folder = tempfile::tempdir().unwrap();
-    let server = Server::start(folder.path());
+    let server = Pulse::start(folder.path(), &["loud"]);
     let mut player = Player::start(folder.path());
     player.until_tone();
-    assert_eq!(server.listeners(), 1);
+    assert_eq!(server.listeners(), ["loud.monitor"]);
     drop(server);
     player.until("trouble ");
-    let server = Server::start(folder.path());
+    let server = Pulse::start(folder.path(), &["loud"]);
+    player.until("returned");
     player.until_tone();
     drop(player);
-    let give_up = Instant::now() + PATIENCE;
-    while server.listeners() > 0 {
-        assert!(Instant::now() < give_up, "the microphone is still open");
-        thread::sleep(Duration::from_millis(50));
-    }
+    server.until_listeners(&[]);
 }
 
 #[test]

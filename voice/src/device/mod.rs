@@ -88,6 +88,8 @@ pub enum Happened {
         /// What is wrong, in words.
         what: String,
     },
+    /// It can be used again after such a trouble. That it is open is said as well.
+    Returned(End),
     /// A file is at its end.
     Ended,
 }
@@ -193,7 +195,10 @@ fn keep_open<S>(
         let what = match open(fail) {
             Ok(stream) => {
                 let _ = happened.try_send(Happened::Opened(end));
-                (tries, reported) = (0, None);
+                tries = 0;
+                if reported.take().is_some() {
+                    let _ = happened.try_send(Happened::Returned(end));
+                }
                 let lost = loop {
                     match failed.recv_timeout(LOOK) {
                         Ok(what) => break Some(what),

@@ -173,6 +173,10 @@ impl<R: Runtime> Daemon<R> {
                 self.tell_all(&ipc::Event::Error { error: what });
             }
             Happened::Opened(_) => self.say_state(),
+            Happened::Returned(end) => {
+                let what = format!("the {end} is used again");
+                self.tell_all(&ipc::Event::Info { error: what });
+            }
             Happened::Ended => {
                 let what = "the file is at its end".to_owned();
                 self.tell_all(&ipc::Event::Info { error: what });
