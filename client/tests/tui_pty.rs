@@ -29,7 +29,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use common::{PATIENCE, Person, Running, Server, daemon_binary, founded, invited, signal};
-use pane::{Pane, is_tmux_here};
+use pane::Pane;
 
 #[test]
 fn a_signal_leaves_the_terminal_as_it_was() {

@@ -6,7 +6,6 @@
     clippy::indexing_slicing,
     clippy::cast_possible_truncation,
     clippy::cast_precision_loss,
-    clippy::print_stderr,
     reason = "in a test a failure ends the test"
 )]
 
@@ -19,6 +18,7 @@ mod coturn;
 mod log;
 #[path = "voice/people.rs"]
 mod people;
+#[allow(dead_code, reason = "other tests use the rest")]
 #[path = "voice/sound.rs"]
 mod sound;
 
@@ -28,7 +28,7 @@ use std::process::Command;
 use std::thread;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-use common::{PATIENCE, Person, Running, daemon_binary, founded, free_port, invited};
+use common::{PATIENCE, Person, Running, daemon_binary, founded, free_port, hold, invited};
 use coturn::Coturn;
 use dialtone_protocol::sigchain::Payload;
 use log::Authority;
@@ -81,9 +81,7 @@ fn what_one_says_the_other_hears(runtime: &'static str) {
     let likeness = heard(&words[48_000 * 2..48_000 * 4], &recorded);
     assert!(likeness > 0.8, "{likeness}");
     let delay = delay(&alice, &bob, &words, &recorded);
-    eprintln!("from mouth to ear: {delay:.1} ms");
-    // Ten times what is promised.
-    assert!((0.0..600.0).contains(&delay), "{delay}");
+    hold("from mouth to ear, in ms", delay, 60.0);
 }
 
 // spec 11.51, 11.54, 11.55
@@ -251,9 +249,7 @@ fn whom_the_log_puts_out_is_not_heard_any_more_and_the_others_are() {
         thread::sleep(Duration::from_millis(20));
     };
     let took = (closed - before) * 1000.0;
-    eprintln!("from the entry until nothing is heard: {took:.0} ms");
-    // Ten times what is promised.
-    assert!(took < 2000.0, "{took}");
+    hold("from the entry until nothing is heard, in ms", took, 200.0);
     assert!(said(&dave, "is closed").is_some());
     bob_speaks.running.signal("INT");
     bob_speaks.running.wait();
@@ -286,63 +282,6 @@ fn a_deleted_channel_ends_its_room_in_words() {
     let ended = bob_is_there.running.wait();
     assert_ne!(ended.code(), 0, "{ended:#?}");
     assert!(ended.err.contains("its channel was deleted"), "{ended:#?}");
-}
-
-#[test]
-fn the_microphone_is_open_in_a_room_alone() {
-    let (_server, alice) = founded("smol");
-    let voice = Voice::start(&alice, &[]);
-    voice.running.until_err("in the room");
-    voice.running.signal("INT");
-    voice.running.wait();
-    let log = log_of(&alice);
-    let at = |what: &str| log.find(what).unwrap_or_else(|| panic!("{what}: {log}"));
-    assert!(at("the server: Online") < at("the microphone is open"));
-    assert!(at("the microphone is open") < at("the microphone is closed"));
-    assert_eq!(log.matches("the microphone is open").count(), 1);
-}
-
-#[test]
-fn a_key_that_nobody_can_watch_leaves_the_microphone_silent_until_it_is_pressed() {
-    let (_server, alice) = founded("smol");
-    let bob = invited("bob", "smol", &alice);
-    let alice_hears = Voice::start(&alice, &[]);
-    alice_hears.running.until_err("in the room");
-    let mut command = Voice::command(
-        &bob,
-        &[
-            "--voice-ptt",
-            "ctrl+v",
-            "--voice-ptt-backend",
-            "portal",
-            "--json",
-        ],
-    );
-    // There is no desktop to ask, not even on a machine that has one.
-    command.env("DBUS_SESSION_BUS_ADDRESS", "unix:path=/nowhere");
-    let bob_is_there = Running::new(&mut command);
-    bob_is_there.until_out("ptt_failed");
-    alice_hears.running.until_err("bob is heard");
-    // Whoever binds the command to a key talks all the same.
-    for action in ["down", "up", "toggle", "toggle"] {
-        assert_eq!(bob.run(["ptt", action]).code(), 0);
-    }
-    bob_is_there.signal("INT");
-    let ended = bob_is_there.wait();
-    assert_eq!(ended.code(), 0);
-    let spoke = ended.out.lines().filter(|it| it.contains("user_speaking"));
-    assert_eq!(
-        spoke.count(),
-        0,
-        "there is no microphone here that could be heard"
-    );
-    let refused = alice.run(["ptt", "down"]);
-    assert!(refused.err.contains("--voice-ptt"), "{refused:#?}");
-    alice_hears.running.signal("INT");
-    alice_hears.running.wait();
-    let gone = alice.run(["ptt", "down"]);
-    assert_eq!(gone.code(), 1);
-    assert!(gone.err.contains("no voice daemon"), "{gone:#?}");
 }
 
 #[test]

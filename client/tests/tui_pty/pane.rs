@@ -142,14 +142,6 @@ impl Pane {
     }
 }
 
-pub(crate) fn is_tmux_here() -> bool {
-    let is_here = Command::new("tmux").arg("-V").output().is_ok();
-    if !is_here {
-        eprintln!("no tmux here: the screen was not tried in a real terminal");
-    }
-    is_here
-}
-
 impl Drop for Pane {
     fn drop(&mut self) {
         let tmux = |args: &[&str]| {

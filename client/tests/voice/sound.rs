@@ -61,6 +61,16 @@ pub(crate) fn speech(samples: usize) -> Wav {
         .collect()
 }
 
+/// The same, said in syllables, four a second: what is sung without a pause may pass for noise at a microphone.
+pub(crate) fn syllables(samples: usize) -> Wav {
+    let mut words = speech(samples);
+    for (at, sample) in words.iter_mut().enumerate() {
+        let turn = (at % 12_000) as f32 / 12_000.0;
+        *sample *= 1.0 - (TAU * turn).cos();
+    }
+    words
+}
+
 /// 110 to 260 Hz, by SplitMix64 of the note's number.
 fn note(number: usize) -> f32 {
     let mut it = (number as u64)
