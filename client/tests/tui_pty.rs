@@ -21,7 +21,6 @@ mod pane;
 #[path = "voice/sound.rs"]
 mod sound;
 
-use std::fs;
 use std::io::{BufRead, BufReader, Write};
 use std::os::unix::net::UnixStream;
 use std::path::Path;

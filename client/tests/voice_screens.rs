@@ -3,6 +3,7 @@
 #![cfg(feature = "tui")]
 #![expect(
     clippy::unwrap_used,
+    clippy::expect_used,
     clippy::panic,
     clippy::print_stderr,
     clippy::indexing_slicing,

@@ -5,6 +5,7 @@
 
 mod file;
 mod pace;
+mod pulse;
 mod recorder;
 mod system;
 #[cfg(test)]

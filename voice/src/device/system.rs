@@ -4,18 +4,16 @@ use std::sync::mpsc;
 use std::sync::{Arc, Mutex};
 
 use cpal::traits::{DeviceTrait, HostTrait, StreamTrait};
-use cpal::{BufferSize, Device, FromSample, Sample, SampleFormat, SizedSample, StreamConfig};
+use cpal::{
+    BufferSize, Device, FromSample, HostId, Sample, SampleFormat, SizedSample, StreamConfig,
+};
 
+use super::pulse::Recording;
 use super::{Fill, Take};
 use crate::audio::{PIECE, RATE, Resampler, downmix};
 
-/// How much is played at once, in samples: 10 ms. The default of a sound server may be two seconds.
-const PLAYED: u32 = 480;
-
-/// How much is heard at once, in samples: 20 ms. PulseAudio keeps no more than this for a program, and what finds no
-/// place it drops without a word: of 10 ms, more than half of the sound got lost; of this, some
-/// 20 ms in a second still do.
-const HEARD: u32 = 960;
+/// How much is heard or played at once, in samples: 10 ms. The default of a sound server may be two seconds.
+const BUFFER: u32 = 480;
 
 /// Devices that are named at most.
 const MAX_NAMES: usize = 64;
@@ -74,22 +72,39 @@ impl Input {
         Self { name, take }
     }
 
-    pub(super) fn open(&self, failed: mpsc::Sender<String>) -> Result<cpal::Stream, String> {
+    pub(super) fn open(&self, failed: mpsc::Sender<String>) -> Result<Listening, String> {
         let host = cpal::default_host();
         let device = match &self.name {
             None => host.default_input_device(),
             Some(name) => find(host.input_devices().map(Iterator::collect), name),
         };
         let device = device.ok_or_else(|| missing("microphone", self.name.as_deref()))?;
-        let wanted = device.default_input_config().map_err(text)?;
         let take = Arc::clone(&self.take);
-        match wanted.sample_format() {
+        if let Some(source) = device
+            .id()
+            .ok()
+            .filter(|it| it.host() == HostId::PulseAudio)
+        {
+            let recording = Recording::open(source.id(), take, failed)?;
+            return Ok(Listening::Server(recording));
+        }
+        let wanted = device.default_input_config().map_err(text)?;
+        let stream = match wanted.sample_format() {
             SampleFormat::I16 => listen::<i16>(&device, &wanted, take, failed),
             SampleFormat::I32 => listen::<i32>(&device, &wanted, take, failed),
             SampleFormat::U8 => listen::<u8>(&device, &wanted, take, failed),
             _ => listen::<f32>(&device, &wanted, take, failed),
-        }
+        };
+        stream.map(Listening::Device)
     }
+}
+
+/// A microphone that is open until this is dropped.
+pub(super) enum Listening {
+    /// Of a sound server.
+    Server(#[expect(dead_code, reason = "it is held")] Recording),
+    /// Without one.
+    Device(#[expect(dead_code, reason = "it is held")] cpal::Stream),
 }
 
 /// A loudspeaker that can be opened again.
@@ -132,7 +147,7 @@ where
     T: SizedSample + Send + 'static,
     f32: FromSample<T>,
 {
-    let config = config(wanted, HEARD);
+    let config = config(wanted);
     let channels = usize::from(config.channels);
     let mut resampler = Resampler::to_own(config.sample_rate).map_err(|it| it.to_string())?;
     let heard = move |data: &[T], _: &cpal::InputCallbackInfo| {
@@ -160,7 +175,7 @@ fn speak<T>(
 where
     T: SizedSample + FromSample<f32> + Send + 'static,
 {
-    let config = config(wanted, PLAYED);
+    let config = config(wanted);
     let channels = usize::from(config.channels);
     let mut resampler = Resampler::new(RATE, config.sample_rate).map_err(|it| it.to_string())?;
     let mut ready = std::collections::VecDeque::new();
@@ -187,12 +202,12 @@ where
     Ok(stream)
 }
 
-/// The device's own rate and channels, and a short buffer: so many samples at 48 kHz.
-fn config(wanted: &cpal::SupportedStreamConfig, buffer: u32) -> StreamConfig {
+/// The device's own rate and channels, and a short buffer.
+fn config(wanted: &cpal::SupportedStreamConfig) -> StreamConfig {
     StreamConfig {
         channels: wanted.channels(),
         sample_rate: wanted.sample_rate(),
-        buffer_size: BufferSize::Fixed(buffer * wanted.sample_rate() / RATE),
+        buffer_size: BufferSize::Fixed(BUFFER * wanted.sample_rate() / RATE),
     }
 }
 

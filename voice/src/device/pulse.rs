@@ -1,0 +1,120 @@
+//! A microphone of PulseAudio or PipeWire, by their own protocol. `cpal` lets the server keep no more than one fragment
+//! for a program, and what comes while that is full is lost without a word: some 3 % of the sound.
+
+use core::time::Duration;
+use std::ffi::CString;
+use std::sync::{Arc, Mutex, mpsc};
+use std::thread;
+
+use async_io::block_on;
+use futures_util::FutureExt;
+use pulseaudio::protocol::stream::{BufferAttr, StreamFlags};
+use pulseaudio::protocol::{
+    ChannelMap, ChannelPosition, RecordStreamParams, SampleFormat, SampleSpec,
+};
+use pulseaudio::{Client, ClientError, RecordStream};
+
+use super::Take;
+use crate::audio::{PIECE, RATE};
+
+/// How the sound comes: as this program works with it. The server mixes the channels and fits the rate.
+const SPEC: SampleSpec = SampleSpec {
+    format: SampleFormat::Float32Le,
+    channels: 1,
+    sample_rate: RATE,
+};
+
+/// Bytes of a sample.
+const SAMPLE: usize = 4;
+
+/// How much comes at once, in bytes: 10 ms.
+#[expect(clippy::cast_possible_truncation, reason = "it is small")]
+const FRAGMENT: u32 = (PIECE * SAMPLE) as u32;
+
+/// How much the server keeps while this program is busy, in bytes: 200 ms. What is older is of no use.
+const KEPT: u32 = FRAGMENT * 20;
+
+/// How often it is looked whether the server still knows of it.
+const LOOK: Duration = Duration::from_millis(500);
+
+/// A microphone that is open until this is dropped.
+pub(super) struct Recording {
+    stream: RecordStream,
+    _client: Client,
+    _stop: mpsc::Sender<()>,
+}
+
+impl Recording {
+    /// Opens a source by its name.
+    pub(super) fn open(
+        source: &str,
+        take: Arc<Mutex<Take>>,
+        failed: mpsc::Sender<String>,
+    ) -> Result<Self, String> {
+        let name = CString::new(source).map_err(|_| "its name has a zero byte".to_owned())?;
+        let client = Client::from_env(c"dialtone").map_err(text)?;
+        let wanted = RecordStreamParams {
+            sample_spec: SPEC,
+            channel_map: ChannelMap::new([ChannelPosition::Mono]),
+            source_name: Some(name),
+            buffer_attr: BufferAttr {
+                max_length: KEPT,
+                fragment_size: FRAGMENT,
+                ..BufferAttr::default()
+            },
+            flags: StreamFlags {
+                adjust_latency: true,
+                ..StreamFlags::default()
+            },
+            ..RecordStreamParams::default()
+        };
+        let heard = move |bytes: &[u8]| {
+            let samples: Vec<f32> = bytes
+                .as_chunks::<SAMPLE>()
+                .0
+                .iter()
+                .map(|it| f32::from_le_bytes(*it))
+                .collect();
+            // Nobody else holds it but an earlier stream that is ending.
+            if let Ok(mut take) = take.lock() {
+                take(&samples);
+            }
+        };
+        let stream = block_on(client.create_record_stream(wanted, heard)).map_err(text)?;
+        let (stop, stopped) = mpsc::channel();
+        let watched = stream.clone();
+        thread::Builder::new()
+            .name("microphone watch".to_owned())
+            .spawn(move || watch(&watched, &stopped, &failed))
+            .map_err(|error| error.to_string())?;
+        Ok(Self {
+            stream,
+            _client: client,
+            _stop: stop,
+        })
+    }
+}
+
+impl Drop for Recording {
+    fn drop(&mut self) {
+        // It is closed when the server reads this. A server that does not answer keeps nobody waiting.
+        let _ = self.stream.clone().delete().now_or_never();
+    }
+}
+
+/// Says when the server does not know of the stream any more: it ended, or the microphone was taken away.
+fn watch(stream: &RecordStream, stopped: &mpsc::Receiver<()>, failed: &mpsc::Sender<String>) {
+    while let Err(mpsc::RecvTimeoutError::Timeout) = stopped.recv_timeout(LOOK) {
+        if let Err(error) = block_on(stream.timing_info()) {
+            let _ = failed.send(text(error));
+            return;
+        }
+    }
+}
+
+fn text(error: ClientError) -> String {
+    match error {
+        ClientError::Disconnected => "the sound server is gone".to_owned(),
+        error => error.to_string().trim_end_matches('.').to_owned(),
+    }
+}
