@@ -16,7 +16,7 @@ use std::io;
 use std::path::PathBuf;
 use std::sync::mpsc;
 use std::thread::{self, JoinHandle};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use async_channel::Sender;
 
@@ -101,6 +101,9 @@ pub type Take = Box<dyn FnMut(&[f32]) + Send>;
 /// Fills a piece at 48 kHz, when it is to be played.
 pub type Fill = Box<dyn FnMut(&mut [f32; PIECE]) + Send>;
 
+/// How long a device may take to be closed.
+const CLOSES: Duration = Duration::from_secs(2);
+
 /// An end of the sound that is open until this is dropped.
 #[derive(Debug)]
 pub struct Open {
@@ -112,8 +115,11 @@ impl Drop for Open {
     fn drop(&mut self) {
         let _ = self.stop.send(());
         if let Some(thread) = self.thread.take() {
-            // When it has ended, the device is closed.
-            let _ = thread.join();
+            // When it has ended, the device is closed. A device that hangs keeps nobody waiting for ever.
+            let give_up = Instant::now() + CLOSES;
+            while !thread.is_finished() && Instant::now() < give_up {
+                thread::sleep(Duration::from_millis(1));
+            }
         }
     }
 }
@@ -131,7 +137,7 @@ pub fn open_input(source: &Source, take: Take, happened: Sender<Happened>) -> io
                 Source::Named(name) => Some(name.clone()),
                 _ => None,
             };
-            let device = system::Input::new(name, take);
+            let mut device = system::Input::new(name, take);
             run("microphone", move |stop| {
                 keep_open(End::Input, &stop, &happened, |failed| device.open(failed));
             })
@@ -161,7 +167,7 @@ pub fn open_output(sink: &Sink, fill: Fill, happened: Sender<Happened>) -> io::R
                 Sink::Named(name) => Some(name.clone()),
                 _ => None,
             };
-            let device = system::Output::new(name, fill);
+            let mut device = system::Output::new(name, fill);
             run("loudspeaker", move |stop| {
                 keep_open(End::Output, &stop, &happened, |failed| device.open(failed));
             })

@@ -3,18 +3,21 @@
 
 use core::time::Duration;
 use std::ffi::CString;
+use std::pin::pin;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, mpsc};
 use std::thread;
 
-use async_io::block_on;
+use async_io::{Timer, block_on};
 use futures_util::FutureExt;
+use futures_util::future::{Either, select};
 use pulseaudio::protocol::stream::{BufferAttr, StreamFlags};
 use pulseaudio::protocol::{
     ChannelMap, ChannelPosition, RecordStreamParams, SampleFormat, SampleSpec,
 };
 use pulseaudio::{Client, ClientError, RecordStream};
 
-use super::Take;
+use super::{GONE, Take};
 use crate::audio::{PIECE, RATE};
 
 /// How the sound comes: as this program works with it. The server mixes the channels and fits the rate.
@@ -34,8 +37,11 @@ const FRAGMENT: u32 = (PIECE * SAMPLE) as u32;
 /// How much the server keeps while this program is busy, in bytes: 200 ms. What is older is of no use.
 const KEPT: u32 = FRAGMENT * 20;
 
-/// How often it is looked whether the server still knows of it.
-const LOOK: Duration = Duration::from_millis(500);
+/// How long nothing may come until the server is asked whether it still knows of the microphone.
+const QUIET: Duration = Duration::from_millis(500);
+
+/// How long the server may take to answer that. One that is gone leaves the question open.
+const ANSWER: Duration = Duration::from_secs(3);
 
 /// A microphone that is open until this is dropped.
 pub(super) struct Recording {
@@ -68,7 +74,10 @@ impl Recording {
             },
             ..RecordStreamParams::default()
         };
+        let alive = Arc::new(AtomicBool::new(true));
+        let comes = Arc::clone(&alive);
         let heard = move |bytes: &[u8]| {
+            comes.store(true, Ordering::Relaxed);
             let samples: Vec<f32> = bytes
                 .as_chunks::<SAMPLE>()
                 .0
@@ -85,7 +94,7 @@ impl Recording {
         let watched = stream.clone();
         thread::Builder::new()
             .name("microphone watch".to_owned())
-            .spawn(move || watch(&watched, &stopped, &failed))
+            .spawn(move || watch(&watched, &alive, &stopped, &failed))
             .map_err(|error| error.to_string())?;
         Ok(Self {
             stream,
@@ -103,18 +112,30 @@ impl Drop for Recording {
 }
 
 /// Says when the server does not know of the stream any more: it ended, or the microphone was taken away.
-fn watch(stream: &RecordStream, stopped: &mpsc::Receiver<()>, failed: &mpsc::Sender<String>) {
-    while let Err(mpsc::RecvTimeoutError::Timeout) = stopped.recv_timeout(LOOK) {
-        if let Err(error) = block_on(stream.timing_info()) {
-            let _ = failed.send(text(error));
-            return;
+fn watch(
+    stream: &RecordStream,
+    alive: &AtomicBool,
+    stopped: &mpsc::Receiver<()>,
+    failed: &mpsc::Sender<String>,
+) {
+    while let Err(mpsc::RecvTimeoutError::Timeout) = stopped.recv_timeout(QUIET) {
+        if alive.swap(false, Ordering::Relaxed) {
+            continue;
         }
+        let asked = pin!(stream.timing_info());
+        let why = match block_on(select(asked, pin!(Timer::after(ANSWER)))) {
+            Either::Left((Ok(_), _)) => continue,
+            Either::Left((Err(error), _)) => text(error),
+            Either::Right(_) => GONE.to_owned(),
+        };
+        let _ = failed.send(why);
+        return;
     }
 }
 
 fn text(error: ClientError) -> String {
     match error {
-        ClientError::Disconnected => "the sound server is gone".to_owned(),
+        ClientError::Disconnected => GONE.to_owned(),
         error => error.to_string().trim_end_matches('.').to_owned(),
     }
 }

@@ -9,7 +9,7 @@ use cpal::{
 };
 
 use super::pulse::Recording;
-use super::{Fill, Take};
+use super::{Fill, GONE, Take};
 use crate::audio::{PIECE, RATE, Resampler, downmix};
 
 /// How much is heard or played at once, in samples: 10 ms. The default of a sound server may be two seconds.
@@ -60,20 +60,39 @@ fn named(devices: Vec<Device>) -> Vec<String> {
     full.take(MAX_NAMES).collect()
 }
 
+/// Whether a device was one of a sound server. While that is away, ALSA's own way would lead to it, too, and hang.
+#[derive(Default)]
+struct Served(bool);
+
+impl Served {
+    fn host(&mut self) -> Result<cpal::Host, String> {
+        let host = cpal::default_host();
+        match (host.id() == HostId::PulseAudio, self.0) {
+            (false, true) => Err(GONE.to_owned()),
+            (served, _) => {
+                self.0 = served;
+                Ok(host)
+            }
+        }
+    }
+}
+
 /// A microphone that can be opened again.
 pub(super) struct Input {
     name: Option<String>,
     take: Arc<Mutex<Take>>,
+    served: Served,
 }
 
 impl Input {
     pub(super) fn new(name: Option<String>, take: Take) -> Self {
         let take = Arc::new(Mutex::new(take));
-        Self { name, take }
+        let served = Served::default();
+        Self { name, take, served }
     }
 
-    pub(super) fn open(&self, failed: mpsc::Sender<String>) -> Result<Listening, String> {
-        let host = cpal::default_host();
+    pub(super) fn open(&mut self, failed: mpsc::Sender<String>) -> Result<Listening, String> {
+        let host = self.served.host()?;
         let device = match &self.name {
             None => host.default_input_device(),
             Some(name) => find(host.input_devices().map(Iterator::collect), name),
@@ -111,16 +130,18 @@ pub(super) enum Listening {
 pub(super) struct Output {
     name: Option<String>,
     fill: Arc<Mutex<Fill>>,
+    served: Served,
 }
 
 impl Output {
     pub(super) fn new(name: Option<String>, fill: Fill) -> Self {
         let fill = Arc::new(Mutex::new(fill));
-        Self { name, fill }
+        let served = Served::default();
+        Self { name, fill, served }
     }
 
-    pub(super) fn open(&self, failed: mpsc::Sender<String>) -> Result<cpal::Stream, String> {
-        let host = cpal::default_host();
+    pub(super) fn open(&mut self, failed: mpsc::Sender<String>) -> Result<cpal::Stream, String> {
+        let host = self.served.host()?;
         let device = match &self.name {
             None => host.default_output_device(),
             Some(name) => find(host.output_devices().map(Iterator::collect), name),
