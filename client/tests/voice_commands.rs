@@ -96,6 +96,29 @@ fn the_daemon_is_found_where_it_is_named_and_says_what_it_does() {
 }
 
 #[test]
+fn why_a_daemon_does_not_begin_is_said() {
+    let (_server, alice) = founded("smol");
+    let log = alice.home().join("voiced.log");
+    let log = log.to_str().unwrap();
+    let voiced = daemon_binary();
+    let voiced = voiced.to_str().unwrap();
+    for (flags, why) in [
+        (vec!["--input", "/nowhere.wav"], "/nowhere.wav"),
+        (vec!["--voice-ptt", "nonsense"], "nonsense"),
+        (
+            vec!["--voice-ptt", "nonsense", "--voice-log", log],
+            "nonsense",
+        ),
+    ] {
+        let mut command = alice.command(["voice", "join", "#general", "--voiced", voiced]);
+        let failed = Running::new(command.args(flags)).wait();
+        assert_eq!(failed.code(), 1, "{failed:#?}");
+        let does_not = failed.err.lines().find(|it| it.contains("does not begin"));
+        assert!(does_not.is_some_and(|it| it.contains(why)), "{failed:#?}");
+    }
+}
+
+#[test]
 fn a_daemon_is_found_in_the_path() {
     let (_server, alice) = founded("smol");
     // Beside a program that lies elsewhere there is none.

@@ -310,7 +310,7 @@ impl<R: Runtime> Keeper<R> {
         if let Some(child) = self.child.take() {
             daemon::end(&self.runtime, child).await;
         }
-        let mut child = daemon.start().map_err(|error| error.to_string())?;
+        let (mut child, words) = daemon.start().map_err(|error| error.to_string())?;
         let until = self.runtime.now() + STARTS;
         loop {
             if let Ok(stream) = socket::connect(&self.socket).await {
@@ -318,9 +318,13 @@ impl<R: Runtime> Keeper<R> {
                 return Ok(stream);
             }
             if let Ok(Some(status)) = child.try_wait() {
-                return Err(format!(
-                    "the voice daemon ended as soon as it was started ({status}): see why with --voice-debug"
-                ));
+                let words = words.read(&self.runtime).await;
+                return Err(match words.strip_prefix("dialtone-voiced: ") {
+                    Some(why) => format!("the voice daemon does not begin: {why}"),
+                    None => format!(
+                        "the voice daemon ended as soon as it was started ({status}): see why with --voice-debug"
+                    ),
+                });
             }
             // Whoever leaves does not wait for it.
             if self.runtime.now() >= until || self.wanted.is_closed() {

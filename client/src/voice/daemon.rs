@@ -4,10 +4,12 @@ use core::fmt;
 use std::env;
 use std::ffi::OsString;
 use std::fs::{self, OpenOptions};
-use std::io;
+use std::io::{self, BufRead, BufReader, Read};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, ChildStderr, Command, Stdio};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread;
 use std::time::Duration;
 
 use dialtone_protocol::runtime::Runtime;
@@ -28,6 +30,9 @@ const LAUNCH: [&str; 6] = [
     "BAMF_DESKTOP_FILE_HINT",
     "BAMF_DESKTOP_FILE_HINT_PID",
 ];
+
+/// What is kept at most of a line that it says, in bytes.
+const MAX_LINE: u64 = 1024;
 
 /// How long it may take to end by itself.
 const GRACE: Duration = Duration::from_secs(2);
@@ -128,9 +133,10 @@ impl Daemon {
         self
     }
 
-    pub(super) fn start(&self) -> Result<Child, DaemonError> {
+    /// Starts it. What it says last stands in the answer's second part, so that it can be said why it ended.
+    pub(super) fn start(&self) -> Result<(Child, LastWords), DaemonError> {
         let log = match &self.log {
-            None => Stdio::null(),
+            None => Stdio::piped(),
             Some(path) => {
                 let failed = |error| DaemonError::Log(path.clone(), error);
                 if let Some(folder) = path.parent() {
@@ -154,7 +160,13 @@ impl Daemon {
             command.env_remove(name);
         }
         let unusable = |error| DaemonError::Unusable(self.program.clone(), error);
-        command.spawn().map_err(unusable)
+        let mut child = command.spawn().map_err(unusable)?;
+        let words = match (&self.log, child.stderr.take()) {
+            (Some(path), _) => LastWords::Log(path.clone()),
+            (None, Some(pipe)) => LastWords::listen(pipe),
+            (None, None) => LastWords::Heard(Arc::default()),
+        };
+        Ok((child, words))
     }
 }
 
@@ -165,6 +177,48 @@ impl fmt::Debug for Daemon {
             .field("program", &self.program)
             .field("arguments", &self.arguments)
             .finish_non_exhaustive()
+    }
+}
+
+/// The last line that a daemon said of itself.
+pub(super) enum LastWords {
+    /// In its log.
+    Log(PathBuf),
+    /// Heard, as long as it says anything.
+    Heard(Arc<Mutex<String>>),
+}
+
+impl LastWords {
+    fn listen(pipe: ChildStderr) -> Self {
+        let last = Arc::new(Mutex::new(String::new()));
+        let heard = Arc::clone(&last);
+        thread::spawn(move || {
+            let mut lines = BufReader::new(pipe);
+            let mut line = Vec::new();
+            // It has to be read to the end: whoever writes into a full pipe waits.
+            while let Ok(1..) = (&mut lines).take(MAX_LINE).read_until(b'\n', &mut line) {
+                let text = String::from_utf8_lossy(&line).trim().to_owned();
+                line.clear();
+                *heard.lock().unwrap_or_else(PoisonError::into_inner) = text;
+            }
+        });
+        Self::Heard(last)
+    }
+
+    /// What it said, once it has ended.
+    pub(super) async fn read<R: Runtime>(self, runtime: &R) -> String {
+        match self {
+            Self::Log(path) => {
+                let text = fs::read(path).unwrap_or_default();
+                let text = String::from_utf8_lossy(&text).into_owned();
+                text.lines().last().unwrap_or_default().to_owned()
+            }
+            Self::Heard(last) => {
+                // The thread may be a moment behind the process.
+                runtime.sleep_until(runtime.now() + LOOK).await;
+                last.lock().unwrap_or_else(PoisonError::into_inner).clone()
+            }
+        }
     }
 }
 
