@@ -311,3 +311,16 @@ fn a_token_that_others_can_read_is_refused() {
     let daemon = Daemon::start_by(&mut command, socket, folder);
     daemon.client().until(r#""event":"voice_ready""#);
 }
+
+#[test]
+fn a_microphone_that_is_not_there_is_not_said_to_be_open() {
+    let daemon = Daemon::start(&[]);
+    let mut client = daemon.client();
+    client.say(r#"{"cmd":"device","input":"no such microphone"}"#);
+    client.say(r#"{"cmd":"test","on":true}"#);
+    let trouble = client.until(r#""event":"error""#);
+    assert!(trouble.contains("no such microphone"), "{trouble}");
+    client.say(r#"{"cmd":"status"}"#);
+    let state = client.until(r#""testing":true"#);
+    assert!(!state.contains("microphone"), "{state}");
+}

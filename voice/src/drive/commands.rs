@@ -190,6 +190,7 @@ impl<R: Runtime> Daemon<R> {
             .take(self.sent.0.clone(), self.hearing.clone());
         let open = device::open_input(&self.settings.source, take, self.happened.0.clone())?;
         self.input = Some(open);
+        self.is_microphone_lost = false;
         log::note(format_args!("the microphone is open"));
         Ok(())
     }

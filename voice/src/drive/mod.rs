@@ -89,6 +89,8 @@ struct Daemon<R: Runtime> {
     muted: bool,
     deafened: bool,
     input: Option<Open>,
+    /// It cannot be used, and is tried again.
+    is_microphone_lost: bool,
     output: Option<Open>,
     incoming: (Sender<Incoming>, Receiver<Incoming>),
     sent: (Sender<Sent>, Receiver<Sent>),
@@ -175,6 +177,7 @@ impl<R: Runtime> Daemon<R> {
             muted: false,
             deafened: false,
             input: None,
+            is_microphone_lost: false,
             output: None,
             incoming,
             sent: async_channel::bounded(INCOMING),

@@ -46,7 +46,7 @@ impl<R: Runtime> Daemon<R> {
             deafened: self.deafened,
             gate,
             threshold,
-            microphone: self.input.is_some(),
+            microphone: self.input.is_some() && !self.is_microphone_lost,
             testing: self.speaking.is_testing(),
         }
     }

@@ -15,7 +15,7 @@ use futures_util::future::{Either, select};
 use super::key::Key;
 use super::{Daemon, Incoming};
 use crate::audio::Sent;
-use crate::device::Happened;
+use crate::device::{End, Happened};
 use crate::ipc::{ClientId, Heard, Socket};
 
 /// How much is taken in before time is looked at.
@@ -169,10 +169,19 @@ impl<R: Runtime> Daemon<R> {
     fn device(&mut self, happened: &Happened) {
         match happened {
             Happened::Trouble { end, what } => {
+                if *end == End::Input {
+                    self.is_microphone_lost = true;
+                    self.say_state();
+                }
                 let what = format!("the {end} cannot be used: {what}; it is tried again");
                 self.tell_all(&ipc::Event::Error { error: what });
             }
-            Happened::Opened(_) => self.say_state(),
+            Happened::Opened(end) => {
+                if *end == End::Input {
+                    self.is_microphone_lost = false;
+                }
+                self.say_state();
+            }
             Happened::Returned(end) => {
                 let what = format!("the {end} is used again");
                 self.tell_all(&ipc::Event::Info { error: what });
