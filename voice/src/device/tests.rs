@@ -131,6 +131,7 @@ fn a_device_that_is_lost_is_opened_again_and_one_that_is_closed_is_not() {
     let end = End::Input;
     assert_eq!(said.recv_blocking(), Ok(Happened::Trouble { end, what }));
     assert_eq!(said.recv_blocking(), Ok(Happened::Opened(End::Input)));
+    assert_eq!(said.recv_blocking(), Ok(Happened::Returned(End::Input)));
     drop(open);
     assert_eq!(*opened.lock().unwrap(), 2);
     assert!(said.recv_blocking().is_err());
