@@ -119,6 +119,15 @@ fn why_a_daemon_does_not_begin_is_said() {
 }
 
 #[test]
+fn who_wants_relays_alone_is_told_that_there_is_none() {
+    let (_server, alice) = founded("smol");
+    let hears = Voice::start(&alice, &["--voice-relay-only"]);
+    hears.running.until_err("name one by --voice-turn");
+    hears.running.signal("INT");
+    assert_eq!(hears.running.wait().code(), 0);
+}
+
+#[test]
 fn a_daemon_is_found_in_the_path() {
     let (_server, alice) = founded("smol");
     // Beside a program that lies elsewhere there is none.

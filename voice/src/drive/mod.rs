@@ -95,6 +95,8 @@ struct Daemon<R: Runtime> {
     incoming: (Sender<Incoming>, Receiver<Incoming>),
     sent: (Sender<Sent>, Receiver<Sent>),
     happened: (Sender<Happened>, Receiver<Happened>),
+    /// A relay was named, by the settings or by the server.
+    has_relay: bool,
     link: Option<(u64, Sender<String>)>,
     links: u64,
     /// The user of this daemon, as a client or the log says.
@@ -182,6 +184,7 @@ impl<R: Runtime> Daemon<R> {
             incoming,
             sent: async_channel::bounded(INCOMING),
             happened: async_channel::bounded(INCOMING),
+            has_relay: false,
             link: None,
             links: 0,
             user: None,

@@ -96,6 +96,12 @@ impl<R: Runtime> Daemon<R> {
                 self.tell_all(&ipc::Event::VoiceConnected { room });
                 self.say_members();
                 self.say_state();
+                if self.settings.relay_only && !self.has_relay {
+                    let error = "nobody is heard: sound is to go through relays alone, and there is none; name one by \
+                                 --voice-turn, or ask the server's host for one (--turn)"
+                        .to_owned();
+                    self.tell_all(&ipc::Event::Error { error });
+                }
             }
             Event::Left { room, why } => {
                 self.told = None;

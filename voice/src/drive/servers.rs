@@ -13,7 +13,7 @@ const MAX_URLS: usize = 64;
 
 impl<R: Runtime> Daemon<R> {
     /// The server named STUN and TURN servers. Those of the settings stand in place of those of their kind.
-    pub(super) fn name_servers(&self, named: &[IceServer]) {
+    pub(super) fn name_servers(&mut self, named: &[IceServer]) {
         let (stun, turn): (Vec<Named>, Vec<Named>) = read(named)
             .into_iter()
             .partition(|it| it.service == Service::Stun);
@@ -25,6 +25,7 @@ impl<R: Runtime> Daemon<R> {
         let mut wanted = prefer(&self.settings.turn, turn);
         wanted.extend(prefer(&self.settings.stun, stun));
         wanted.truncate(MAX_SERVERS);
+        self.has_relay = wanted.iter().any(|it| it.service != Service::Stun);
         let (runtime, incoming) = (self.runtime.clone(), self.incoming.0.clone());
         // Names may take their time.
         self.runtime.spawn(async move {
