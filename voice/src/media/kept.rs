@@ -7,6 +7,12 @@
 use std::collections::{BTreeSet, VecDeque};
 use std::net::SocketAddr;
 
+use turn_client_proto::types::stun::attribute::XorMappedAddress;
+use turn_client_proto::types::stun::message::{
+    BINDING, Message, MessageClass, StunParseError, TransactionId,
+};
+use turn_client_proto::types::stun::prelude::*;
+
 /// Candidates of a device for one description: machines with many addresses have two dozen. One that names more is not
 /// heard, so that this device names no more either, whatever servers say.
 pub(super) const MAX_CANDIDATES: usize = 64;
@@ -30,15 +36,6 @@ const MAX_PARTS: usize = 8;
 /// Checks of the connection whose answer is waited for: each of 100 pairs of addresses is checked 6 times.
 const MAX_CHECKS: usize = 640;
 
-/// What STUN messages begin with (RFC 8489, section 5).
-const CHECK: [u8; 2] = [0x00, 0x01];
-const SUCCESS: [u8; 2] = [0x01, 0x01];
-const REFUSAL: [u8; 2] = [0x01, 0x11];
-const STUN_HEADER: usize = 20;
-
-/// The attribute that says by which address a device is seen (RFC 8489, section 14.2).
-const XOR_MAPPED_ADDRESS: u16 = 0x0020;
-
 /// Whether a datagram may be handed to the library.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Verdict {
@@ -58,8 +55,8 @@ pub(super) struct Kept {
     candidates: usize,
     sources: BTreeSet<SocketAddr>,
     /// The checks that were not answered yet, the oldest first. An answer is taken once, and only to one of these.
-    checks: VecDeque<Vec<u8>>,
-    seen: BTreeSet<Vec<u8>>,
+    checks: VecDeque<TransactionId>,
+    seen: BTreeSet<SocketAddr>,
     streams: BTreeSet<u32>,
 }
 
@@ -110,8 +107,8 @@ impl Kept {
 
     /// A datagram is sent.
     pub(super) fn sent(&mut self, bytes: &[u8]) {
-        if let Some(id) = transaction(bytes).filter(|_| bytes.starts_with(&CHECK)) {
-            self.checks.push_back(id.to_vec());
+        if let Some(Ok(check)) = stun(bytes).filter(|it| it.as_ref().is_ok_and(is_check)) {
+            self.checks.push_back(check.transaction_id());
             if self.checks.len() > MAX_CHECKS {
                 self.checks.pop_front();
             }
@@ -120,11 +117,14 @@ impl Kept {
 
     /// A datagram came.
     pub(super) fn judge(&mut self, from: SocketAddr, bytes: &[u8]) -> Verdict {
-        let Some(id) = transaction(bytes) else {
-            return Verdict::Admit;
+        let message = match stun(bytes) {
+            None => return Verdict::Admit,
+            Some(Err(_)) => return Verdict::Ignore,
+            Some(Ok(message)) => message,
         };
-        if !bytes.starts_with(&CHECK) {
-            let answered = self.checks.iter().position(|check| check == id);
+        let id = message.transaction_id();
+        if !is_check(&message) {
+            let answered = self.checks.iter().position(|check| *check == id);
             if answered.and_then(|at| self.checks.remove(at)).is_none() {
                 return Verdict::Ignore;
             }
@@ -132,11 +132,10 @@ impl Kept {
         if !has_room(&mut self.sources, from, MAX_SOURCES) {
             return Verdict::Ignore;
         }
-        if bytes.starts_with(&CHECK) || bytes.starts_with(&REFUSAL) {
+        if !message.has_class(MessageClass::Success) {
             return Verdict::Admit;
         }
-        let seen = mapped(bytes).filter(|_| bytes.starts_with(&SUCCESS));
-        match seen.map(|seen| has_room(&mut self.seen, seen, MAX_SEEN)) {
+        match mapped(&message).map(|seen| has_room(&mut self.seen, seen, MAX_SEEN)) {
             Some(true) => Verdict::Admit,
             Some(false) => Verdict::Full,
             None => Verdict::Ignore,
@@ -148,42 +147,28 @@ fn has_room<T: Ord>(set: &mut BTreeSet<T>, one: T, most: usize) -> bool {
     set.contains(&one) || (set.len() < most && set.insert(one))
 }
 
-/// The number of a STUN message that stands between its question and its answer. Other datagrams have none.
-fn transaction(bytes: &[u8]) -> Option<&[u8]> {
-    let is_stun = bytes.len() >= STUN_HEADER && bytes.first().is_some_and(|first| *first < 2);
-    is_stun.then(|| bytes.get(8..STUN_HEADER)).flatten()
+/// A STUN message, or why it is none. Other datagrams begin with other bytes (RFC 7983).
+fn stun(bytes: &[u8]) -> Option<Result<Message<'_>, StunParseError>> {
+    let is_stun = bytes.first().is_some_and(|first| *first < 2);
+    is_stun.then(|| Message::from_bytes(bytes))
 }
 
-/// By which address the answer to a check says that this device is seen, if it says it once. The library takes the last
-/// one, wherever it stands.
-fn mapped(bytes: &[u8]) -> Option<Vec<u8>> {
-    let mut rest = bytes.get(STUN_HEADER..)?;
-    let mut found = None;
-    while let [kind_0, kind_1, length_0, length_1, more @ ..] = rest {
-        let length = usize::from(u16::from_be_bytes([*length_0, *length_1]));
-        let value = more.get(..length)?;
-        if u16::from_be_bytes([*kind_0, *kind_1]) == XOR_MAPPED_ADDRESS {
-            let fits = matches!((value.get(1), length), (Some(1), 8) | (Some(2), 20));
-            if !fits || found.replace(value).is_some() {
-                return None;
-            }
+fn is_check(message: &Message<'_>) -> bool {
+    message.has_class(MessageClass::Request) && message.has_method(BINDING)
+}
+
+/// By which address the answer to a check says that this device is seen, if it says it once: libraries differ in which
+/// one they take.
+fn mapped(message: &Message<'_>) -> Option<SocketAddr> {
+    let all = message.iter_attributes();
+    let mut seen = all.filter(|(_, it)| it.get_type() == XorMappedAddress::TYPE);
+    match (seen.next(), seen.next()) {
+        (Some((_, one)), None) => {
+            let seen = XorMappedAddress::from_raw_ref(&one).ok()?;
+            Some(seen.addr(message.transaction_id()))
         }
-        rest = more.get(length.next_multiple_of(4)..).unwrap_or_default();
+        _ => None,
     }
-    let [_, family, port_0, port_1, address @ ..] = found? else {
-        return None;
-    };
-    // The address is masked with what stands before the attributes, the number of the check among it.
-    let address = address
-        .iter()
-        .zip(bytes.get(4..)?)
-        .map(|(it, mask)| it ^ mask);
-    Some(
-        [*family, *port_0, *port_1]
-            .into_iter()
-            .chain(address)
-            .collect(),
-    )
 }
 
 #[cfg(test)]
@@ -193,6 +178,11 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+
+    /// What STUN messages begin with (RFC 8489, section 5).
+    const CHECK: [u8; 2] = [0x00, 0x01];
+    const SUCCESS: [u8; 2] = [0x01, 0x01];
+    const REFUSAL: [u8; 2] = [0x01, 0x11];
 
     fn source(number: usize) -> SocketAddr {
         let [high, low] = u16::try_from(number).unwrap().to_be_bytes();
