@@ -1,7 +1,6 @@
 //! The command line of the daemon: the original's flags with its names, and ours.
 
 use std::env;
-use std::ffi::OsString;
 use std::fs::File;
 use std::io::{self, Read};
 use std::os::unix::fs::PermissionsExt;
@@ -13,6 +12,7 @@ use dialtone_client::cli::RuntimeName;
 use dialtone_client::home::Home;
 use dialtone_client::link::Trust;
 use dialtone_client::server_url::ServerUrl;
+use dialtone_client::voice::runtime_folder;
 use dialtone_protocol::wire::ice_url::{IceScheme, IceUrl};
 use dialtone_protocol::wire::sensitive::Sensitive;
 
@@ -151,7 +151,7 @@ impl Cli {
         }
         let socket = match self.ipc {
             Some(path) => path,
-            None => usual_socket(env::var_os("XDG_RUNTIME_DIR"))?,
+            None => usual_socket()?,
         };
         let token = match self.token_file {
             Some(path) => Some(token_in(&path)?),
@@ -213,9 +213,9 @@ fn servers(
 }
 
 /// Where commands come in if nothing else is said: as with the client, in the home where there is no runtime directory.
-fn usual_socket(runtime: Option<OsString>) -> Result<PathBuf, String> {
-    if let Some(folder) = runtime.filter(|it| !it.is_empty()) {
-        return Ok(PathBuf::from(folder).join("dialtone/voice.sock"));
+fn usual_socket() -> Result<PathBuf, String> {
+    if let Some(folder) = runtime_folder() {
+        return Ok(folder.join("voice.sock"));
     }
     let named = env::var_os("DIALTONE_HOME").filter(|it| !it.is_empty());
     let home = Home::open(named.map(PathBuf::from)).map_err(|error| {

@@ -15,4 +15,4 @@ pub use call::{Call, Keeping, News};
 pub use daemon::{Daemon, DaemonError};
 pub use lines::Lines;
 pub use options::{PttBackend, VoiceOptions};
-pub use socket::{SocketError, free_path, press, socket_path};
+pub use socket::{SocketError, free_path, press, runtime_folder, socket_path};

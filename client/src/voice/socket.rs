@@ -79,14 +79,20 @@ impl fmt::Display for SocketError {
 
 impl core::error::Error for SocketError {}
 
+/// The folder for sockets in the user's runtime directory, if there is one.
+#[must_use]
+pub fn runtime_folder() -> Option<PathBuf> {
+    let folder = env::var_os("XDG_RUNTIME_DIR").filter(|it| !it.is_empty())?;
+    Some(PathBuf::from(folder).join("dialtone"))
+}
+
 /// Where the daemon of an account listens: in the runtime directory of the user, or in the home where there is none.
 ///
 /// # Errors
 ///
 /// When the path would be too long.
 pub fn socket_path(home: &Home, account: &AccountDir) -> Result<PathBuf, SocketError> {
-    let runtime = env::var_os("XDG_RUNTIME_DIR").filter(|it| !it.is_empty());
-    path_in(runtime.map(PathBuf::from), home.path(), &account.name())
+    path_in(runtime_folder(), home.path(), &account.name())
 }
 
 pub(super) fn path_in(
@@ -105,7 +111,7 @@ pub(super) fn path_in(
         .take(8)
         .map(|byte| format!("{byte:02x}"))
         .collect();
-    let folder = runtime.map_or_else(|| home.to_owned(), |it| it.join("dialtone"));
+    let folder = runtime.unwrap_or_else(|| home.to_owned());
     bounded(folder.join(format!("voice-{digits}.sock")))
 }
 
