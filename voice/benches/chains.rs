@@ -17,9 +17,9 @@ use std::sync::Arc;
 
 use criterion::{Criterion, criterion_group, criterion_main};
 use dialtone_protocol::Instant;
+use dialtone_protocol::voice::ipc::NORMAL_VOLUME;
 use dialtone_voice::audio::{
-    Encoder, FRAME, Gate, Mixer, NORMAL_VOLUME, Opening, PIECE, Receiver, Resampler, SendChain,
-    SendSettings,
+    Encoder, FRAME, Gate, Mixer, Opening, PIECE, Receiver, Resampler, SendChain, SendSettings,
 };
 
 /// How many frames of sound there are; they are sent again and again.

@@ -6,7 +6,7 @@ use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
 use dialtone_protocol::ids::UserId;
-use dialtone_protocol::voice::ipc::Command;
+use dialtone_protocol::voice::ipc::{Command, NORMAL_VOLUME};
 use serde::{Deserialize, Serialize};
 
 use crate::private;
@@ -19,9 +19,6 @@ const MAX_VOLUMES: usize = 256;
 
 /// The longest name of a device that is kept, in bytes.
 const MAX_NAME_BYTES: usize = 1024;
-
-/// The volume of whom nobody changed, in percent.
-const USUAL: u16 = 100;
 
 /// What a person chose. Mute and deafen are not among it: who starts anew is heard and hears.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -86,7 +83,7 @@ impl Chosen {
             threshold: self.threshold,
             input: named(&self.input),
             output: named(&self.output),
-            volumes: volumes.filter(|it| it.percent != USUAL).collect(),
+            volumes: volumes.filter(|it| it.percent != NORMAL_VOLUME).collect(),
         }
     }
 

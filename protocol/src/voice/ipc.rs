@@ -16,6 +16,12 @@ use super::ask::{Answer, Question, Refusal};
 use crate::ids::{ChannelId, DeviceId, UserId};
 use crate::limits::MAX_IPC_LINE_BYTES;
 
+/// How loud a user is who was never made louder or softer, in percent.
+pub const NORMAL_VOLUME: u16 = 100;
+
+/// The loudest that a user can be made, in percent.
+pub const MAX_VOLUME: u16 = 200;
+
 /// As much of an unknown command as is said of it, in characters.
 const MAX_KIND_CHARS: usize = 64;
 

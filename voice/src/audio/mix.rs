@@ -1,13 +1,9 @@
 //! All that is heard at once.
 
+use dialtone_protocol::voice::ipc::{MAX_VOLUME, NORMAL_VOLUME};
+
 use super::PIECE;
 use super::limiter::Limiter;
-
-/// How loud a device is as it comes, in percent.
-pub const NORMAL_VOLUME: u16 = 100;
-
-/// The loudest that it can be made, in percent.
-pub const MAX_VOLUME: u16 = 200;
 
 /// Adds up what is heard at once, and keeps it within bounds.
 #[derive(Clone, Debug)]

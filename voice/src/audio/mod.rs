@@ -29,7 +29,7 @@ pub use gate::{Decision, Gate, Opening};
 pub use jitter::{Counts, Fit, JitterBuffer, Next};
 pub use limiter::Limiter;
 pub use loss::RecentLoss;
-pub use mix::{MAX_VOLUME, Mixer, NORMAL_VOLUME};
+pub use mix::Mixer;
 pub use receive::{Receiver, Stats};
 pub(crate) use resample::downmix;
 pub use resample::{ResampleError, Resampler};

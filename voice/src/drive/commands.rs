@@ -5,11 +5,11 @@ use std::io;
 use dialtone_protocol::Machine;
 use dialtone_protocol::crypto::voice::Speaker;
 use dialtone_protocol::runtime::Runtime;
-use dialtone_protocol::voice::ipc::{Command, Event, Press};
+use dialtone_protocol::voice::ipc::{Command, Event, MAX_VOLUME, Press};
 use dialtone_protocol::voice::room::{AskId, Input};
 
 use super::{Daemon, Incoming, log};
-use crate::audio::{MAX_VOLUME, Opening};
+use crate::audio::Opening;
 use crate::device::{self, Sink, Source};
 use crate::ipc::{ClientId, Heard};
 

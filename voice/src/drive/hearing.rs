@@ -10,10 +10,11 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use dialtone_protocol::Instant;
 use dialtone_protocol::crypto::voice::Speaker;
 use dialtone_protocol::ids::UserId;
+use dialtone_protocol::voice::ipc::NORMAL_VOLUME;
 use dialtone_protocol::voice::room::PeerId;
 
 use super::log;
-use crate::audio::{Mixer, NORMAL_VOLUME, PIECE, Receiver, RecentLoss, Stats};
+use crate::audio::{Mixer, PIECE, Receiver, RecentLoss, Stats};
 use crate::device::Recorder;
 use crate::media::Packet;
 

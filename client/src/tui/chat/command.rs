@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use dialtone_protocol::voice::ipc::MAX_VOLUME;
+
 use crate::tui::reference::syntax_of;
 
 /// A command. Names in it are as they were typed: they may fit nothing, or more than one thing.
@@ -173,9 +175,6 @@ fn voice_command(text: &str) -> Result<VoiceCommand, CommandError> {
         _ => Err(CommandError::Unknown(format!("/voice {word}"))),
     }
 }
-
-/// The loudest that somebody can be made, in percent.
-const MAX_VOLUME: u16 = 200;
 
 fn server_command(text: &str) -> Result<Command, CommandError> {
     let (word, rest) = split_word(text);
