@@ -22,7 +22,7 @@ use dialtone_protocol::voice::room::{
     Event, Input, Leaving, Output, Room, RoomError, Standing, Transmit,
 };
 use dialtone_protocol::voice::{Command, Input as PairInput};
-use dialtone_protocol::wire::event::{ErrorCode, ErrorEvent, ServerEvent};
+use dialtone_protocol::wire::event::{ErrorCode, ErrorEvent, IceServer, ServerEvent};
 use dialtone_protocol::wire::sensitive::Sensitive;
 use dialtone_protocol::wire::voice::SignalContent;
 use dialtone_protocol::{Instant, Machine};
@@ -319,6 +319,45 @@ fn a_refusal_of_the_server_is_handed_on_in_its_words() {
         // Who was inside knocks again a little later.
         assert_eq!(script.has(Event::Left { room: ROOM, why }), !again);
         assert_eq!(script.room.room(), again.then_some(ROOM));
+    }
+}
+
+// spec 11.45
+#[test]
+fn who_stays_long_asks_for_relays_again_and_hears_everybody_meanwhile() {
+    for lent in [true, false] {
+        let (mut script, _) = Script::connected(2);
+        let servers = || {
+            let credential = lent.then(|| Sensitive::new("password"));
+            let server = IceServer {
+                urls: vec!["turn:turn.example".to_owned()],
+                username: lent.then(|| "name".to_owned()),
+                credential,
+            };
+            vec![server]
+        };
+        script.roster_with(&[2], servers());
+        script.said.clear();
+        let began = script.now;
+        while script.frames().iter().all(|it| !it.contains("voice")) {
+            script.wait(Duration::from_secs(10));
+            // The server is there all the time.
+            script.leaves(99, false);
+            if script.now - began > limits::TURN_LOGIN_LIFE {
+                break;
+            }
+        }
+        let asked = script.frames().iter().any(|it| it.contains("b3du"));
+        assert_eq!(asked, lent);
+        if lent {
+            assert!(script.now - began < limits::RELAY_RENEWAL + Duration::from_secs(20));
+            script.roster_with(&[2], servers());
+            assert!(script.said.contains(&Output::IceServers(servers())));
+        }
+        assert_eq!(script.standing(2), Some(Standing::Connected));
+        assert_eq!(script.media(), []);
+        // What follows is a stay like any other.
+        assert!(script.room.is_inside());
     }
 }
 

@@ -2,6 +2,8 @@
 
 use core::time::Duration;
 
+use super::TURN_LOGIN_LIFE;
+
 /// Candidates of a device that come before its description, or wait for it to be sent: machines with many addresses
 /// have two dozen.
 pub const MAX_EARLY_CANDIDATES: usize = 64;
@@ -52,6 +54,10 @@ pub const ABSENCE: Duration = Duration::from_secs(45);
 
 /// How long the server may take to let a device into a room.
 pub const ROSTER_WAIT: Duration = Duration::from_secs(10);
+
+/// How long a device stays in a room before it asks for logins of relays that last longer: the server may be away for as
+/// long again.
+pub const RELAY_RENEWAL: Duration = Duration::from_secs(TURN_LOGIN_LIFE.as_secs() / 2);
 
 /// A line between the voice daemon and its client, in bytes: a question that holds two descriptions fits, with all
 /// that JSON escapes in them.

@@ -9,7 +9,7 @@ use dialtone_protocol::voice::room::{
     AskId, Event, Input, Output, PeerId, Room, Standing, Transmit,
 };
 use dialtone_protocol::voice::{Command, Input as PairInput};
-use dialtone_protocol::wire::event::ServerEvent;
+use dialtone_protocol::wire::event::{IceServer, ServerEvent};
 use dialtone_protocol::wire::sensitive::Sensitive;
 use dialtone_protocol::wire::voice::{SignalContent, Signalled, VoiceDevice};
 use dialtone_protocol::{Instant, Machine};
@@ -119,6 +119,10 @@ impl Script {
     }
 
     pub(crate) fn roster(&mut self, others: &[u8]) {
+        self.roster_with(others, Vec::new());
+    }
+
+    pub(crate) fn roster_with(&mut self, others: &[u8], ice_servers: Vec<IceServer>) {
         let device = |number: &u8| VoiceDevice {
             user_id: speaker(*number).user,
             device_id: speaker(*number).device,
@@ -128,7 +132,7 @@ impl Script {
             channel_id: ROOM,
             users: Vec::new(),
             devices: others.iter().chain(&[1]).map(device).collect(),
-            ice_servers: Vec::new(),
+            ice_servers,
         });
     }
 

@@ -34,7 +34,12 @@ pub(super) enum Place {
         again: bool,
     },
     /// In the room.
-    Inside { room: ChannelId, proof: String },
+    Inside {
+        room: ChannelId,
+        proof: String,
+        /// When what the server lends is asked for anew.
+        renew: Option<Instant>,
+    },
 }
 
 impl Place {
@@ -55,7 +60,7 @@ impl Place {
     pub(super) fn proof(&self) -> Option<(ChannelId, &str)> {
         match self {
             Self::Nowhere | Self::AwaitProof { .. } => None,
-            Self::AwaitRoster { room, proof, .. } | Self::Inside { room, proof } => {
+            Self::AwaitRoster { room, proof, .. } | Self::Inside { room, proof, .. } => {
                 Some((*room, proof))
             }
         }
@@ -64,8 +69,14 @@ impl Place {
     pub(super) const fn deadline(&self) -> Option<Instant> {
         match self {
             Self::AwaitRoster { asked, .. } => *asked,
-            Self::Nowhere | Self::AwaitProof { .. } | Self::Inside { .. } => None,
+            Self::Inside { renew, .. } => *renew,
+            Self::Nowhere | Self::AwaitProof { .. } => None,
         }
+    }
+
+    /// Whether the server was asked to let it in, and has not answered yet.
+    const fn is_asked(&self) -> bool {
+        matches!(self, Self::AwaitRoster { asked: Some(_), .. })
     }
 }
 
@@ -112,9 +123,7 @@ impl Room {
 
     pub(super) fn place_timeout(&mut self) {
         if self.place.deadline().is_some_and(|at| at <= self.now) {
-            if let Place::AwaitRoster { asked, .. } = &mut self.place {
-                *asked = None;
-            }
+            self.out_of_reach();
             self.knock();
         }
     }
@@ -123,7 +132,7 @@ impl Room {
     pub(super) fn out_of_reach(&mut self) {
         match &mut self.place {
             Place::AwaitRoster { asked, .. } => *asked = None,
-            Place::Inside { room, proof } => {
+            Place::Inside { room, proof, .. } => {
                 self.place = Place::AwaitRoster {
                     room: *room,
                     proof: core::mem::take(proof),
@@ -196,10 +205,11 @@ impl Room {
                 ice_servers,
                 ..
             } => {
+                let is_lent = ice_servers.iter().any(|it| it.credential.is_some());
                 if !ice_servers.is_empty() {
                     self.outputs.push_back(Output::IceServers(ice_servers));
                 }
-                self.roster(channel_id, devices);
+                self.roster(channel_id, devices, is_lent);
             }
             ServerEvent::VoiceJoined {
                 channel_id,
@@ -237,7 +247,7 @@ impl Room {
     }
 
     /// The server let this device in, for the first time or again (spec 11.41).
-    fn roster(&mut self, room: ChannelId, devices: Vec<VoiceDevice>) {
+    fn roster(&mut self, room: ChannelId, devices: Vec<VoiceDevice>, is_lent: bool) {
         let Some((wanted, proof)) = self.place.proof() else {
             return;
         };
@@ -245,7 +255,9 @@ impl Room {
             return;
         }
         let proof = proof.to_string();
-        self.place = Place::Inside { room, proof };
+        // Without a connection the logins of relays are named with the next one (spec 11.45).
+        let renew = is_lent.then_some(self.now + limits::RELAY_RENEWAL);
+        self.place = Place::Inside { room, proof, renew };
         self.event(Event::Entered { room });
         let here = |it: &VoiceDevice| Speaker {
             user: it.user_id,
@@ -320,7 +332,7 @@ impl Room {
 
     /// Only what is said while this device waits to be let in is about that.
     fn server_refused(&mut self, error: ErrorEvent) {
-        let is_waiting = self.place.deadline().is_some();
+        let is_waiting = self.place.is_asked();
         let was_in = matches!(self.place, Place::AwaitRoster { again: true, .. });
         match error.code {
             // Who comes back a moment after others is let in a little later.
