@@ -1,5 +1,7 @@
 //! One connection: str0m, as far as a pair needs it.
 
+mod negotiation;
+mod setup;
 #[cfg(test)]
 mod tests;
 
@@ -11,11 +13,12 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use dialtone_protocol::voice::Command;
-use str0m::change::{SdpAnswer, SdpOffer, SdpPendingOffer};
-use str0m::media::{Direction, MediaKind, Mid};
+pub(super) use setup::use_pure_cryptography;
+use str0m::change::SdpPendingOffer;
+use str0m::media::Mid;
 use str0m::net::{Protocol, Receive};
-use str0m::rtp::{Extension, SeqNo};
-use str0m::{Candidate, Event, IceConnectionState, IceCreds, Input, Rtc, RtcConfig};
+use str0m::rtp::SeqNo;
+use str0m::{Candidate, Event, IceConnectionState, Input, Rtc};
 
 use super::kept::{Kept, MAX_CANDIDATES, Verdict};
 use super::way::Way;
@@ -24,27 +27,11 @@ use super::{Health, PeerEvent};
 /// The longest packet of Opus that is sent or taken in, in bytes: 20 ms at the highest rate take 1,275 (RFC 6716).
 const MAX_PAYLOAD: usize = 1275;
 
-/// How long the answer to a check of the connection may take before it is sent again.
-const STUN_FIRST: Duration = Duration::from_millis(250);
-
-/// The longest such pause.
-const STUN_LONGEST: Duration = Duration::from_secs(1);
-
-/// How often it is sent again: a way that is gone is noticed after some six seconds.
-const STUN_RETRIES: usize = 6;
-
 /// How long a connection that stood may take to stand again when ICE starts anew.
 const COMES_BACK: Duration = Duration::from_secs(8);
 
 /// A connection over which nothing came for so long is stalled: reports come every second, whoever speaks or not.
 const STALLED: Duration = Duration::from_secs(3);
-
-/// How often the two ends tell each other what they got.
-const REPORTS: Duration = Duration::from_secs(1);
-
-/// The names that the original gives its stream and its track.
-const STREAM: &str = "dialtone";
-const TRACK: &str = "audio";
 
 /// Something that a connection puts out.
 pub(super) enum Output {
@@ -95,15 +82,10 @@ pub(super) struct Connection {
     outputs: VecDeque<Output>,
 }
 
-/// The library takes its cryptography from the process; this is the one that is all Rust.
-pub(super) fn use_pure_cryptography() {
-    str0m::crypto::from_feature_flags().install_process_default();
-}
-
 impl Connection {
     pub(super) fn new(now: Instant, ways: BTreeSet<Way>) -> Self {
         let mut connection = Self {
-            rtc: rtc(now),
+            rtc: setup::rtc(now),
             ways,
             named: 0,
             pending: None,
@@ -126,7 +108,7 @@ impl Connection {
 
     /// Begins anew, as if nothing had been said yet.
     fn begin(&mut self, now: Instant) {
-        self.rtc = rtc(now);
+        self.rtc = setup::rtc(now);
         self.kept = Kept::default();
         self.pending = None;
         self.mid = None;
@@ -200,93 +182,6 @@ impl Connection {
             _ => {}
         }
         self.drain();
-    }
-
-    fn make_offer(&mut self, generation: u32, now: Instant) {
-        if self.broken || !self.rtc.is_alive() {
-            self.begin(now);
-        }
-        let mut mid = self.mid;
-        let mut api = self.rtc.sdp_api();
-        if self.mid.is_none() {
-            let (stream, track) = (Some(STREAM.to_owned()), Some(TRACK.to_owned()));
-            let added = api.add_media(MediaKind::Audio, Direction::SendRecv, stream, track, None);
-            mid = Some(added);
-        } else {
-            api.ice_restart(true);
-        }
-        let Some((offer, pending)) = api.apply() else {
-            return self.fail();
-        };
-        self.pending = Some((pending, mid));
-        let sdp = offer.to_sdp_string();
-        self.event(PeerEvent::OfferMade { generation, sdp });
-    }
-
-    fn take_offer(&mut self, generation: u32, sdp: &str, now: Instant) {
-        self.pending = None;
-        let theirs = fingerprint(sdp);
-        let is_other = self.fingerprint.is_some() && self.fingerprint != theirs;
-        // A device that began anew has another certificate: nothing of what stands fits it.
-        if self.broken || is_other || self.kept.is_full() || !self.rtc.is_alive() {
-            self.begin(now);
-        }
-        let Some(heard) = self.kept.describe(sdp) else {
-            return self.break_off();
-        };
-        let Some(answer) = self.accept(&heard) else {
-            return self.fail();
-        };
-        self.fingerprint = theirs;
-        self.event(PeerEvent::AnswerMade {
-            generation,
-            sdp: answer.to_sdp_string(),
-        });
-    }
-
-    fn accept(&mut self, sdp: &str) -> Option<SdpAnswer> {
-        let offer = SdpOffer::from_sdp_string(sdp).ok()?;
-        let before = self.rtc.direct_api().local_ice_credentials();
-        let answer = self.rtc.sdp_api().accept_offer(offer).ok();
-        self.note_restart(&before);
-        answer
-    }
-
-    /// Both sides get other credentials at once, and no candidate of before counts.
-    fn note_restart(&mut self, before: &IceCreds) {
-        if self.rtc.direct_api().local_ice_credentials() != *before {
-            self.kept.restarted();
-        }
-    }
-
-    fn take_answer(&mut self, sdp: &str) {
-        let Some((pending, mid)) = self.pending.take() else {
-            return;
-        };
-        let has_room = !self.kept.is_full();
-        let Some(heard) = self.kept.describe(sdp).filter(|_| has_room) else {
-            return self.break_off();
-        };
-        let Ok(answer) = SdpAnswer::from_sdp_string(&heard) else {
-            return self.fail();
-        };
-        let before = self.rtc.direct_api().local_ice_credentials();
-        let taken = self.rtc.sdp_api().accept_answer(pending, answer);
-        self.note_restart(&before);
-        if taken.is_err() {
-            return self.fail();
-        }
-        self.mid = mid;
-        self.fingerprint = fingerprint(sdp);
-    }
-
-    /// Names that only the other device's network knows, and what else cannot be read, lead nowhere.
-    fn add_candidate(&mut self, candidate: &str) {
-        if let Ok(candidate) = Candidate::from_sdp_string(candidate)
-            && self.kept.candidate()
-        {
-            self.rtc.add_remote_candidate(candidate);
-        }
     }
 
     /// Takes in a datagram if it is for this connection.
@@ -456,37 +351,11 @@ impl Connection {
     }
 }
 
-fn rtc(now: Instant) -> Rtc {
-    let mut config = RtcConfig::new()
-        .clear_codecs()
-        .enable_opus(true, false)
-        // Without those that number the layers of pictures: each would be a stream, before its packet is verified.
-        .clear_extension_map()
-        .set_extension(1, Extension::AudioLevel)
-        .set_extension(2, Extension::AbsoluteSendTime)
-        .set_extension(3, Extension::TransportSequenceNumber)
-        .set_extension(4, Extension::RtpMid)
-        .set_rtp_mode(true)
-        .set_stats_interval(Some(REPORTS))
-        .set_rtcp_report_interval_audio(REPORTS);
-    config.set_initial_stun_rto(STUN_FIRST);
-    config.set_max_stun_rto(STUN_LONGEST);
-    config.set_max_stun_retransmits(STUN_RETRIES);
-    config.build(now)
-}
-
 /// Where a candidate leads.
 pub(super) fn address_of(candidate: &str) -> Option<SocketAddr> {
     Candidate::from_sdp_string(candidate)
         .ok()
         .map(|it| it.addr())
-}
-
-/// The certificate that a description names (RFC 8122, section 5).
-fn fingerprint(sdp: &str) -> Option<String> {
-    let mut lines = sdp.lines();
-    let line = lines.find_map(|line| line.strip_prefix("a=fingerprint:"))?;
-    Some(line.trim().to_ascii_lowercase())
 }
 
 impl fmt::Debug for Connection {

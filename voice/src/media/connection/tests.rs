@@ -5,6 +5,7 @@
     reason = "tests"
 )]
 
+use super::negotiation::fingerprint;
 use super::*;
 
 /// Two devices with a connection, and a network that a hostile one may bend.
@@ -160,6 +161,34 @@ fn with_candidates(sdp: &str, many: usize, next: &mut usize) -> String {
         *next += 1;
     }
     sdp + "\r\n"
+}
+
+// spec 11.53
+#[test]
+fn a_device_that_began_anew_is_reached_by_a_new_connection_at_once() {
+    let mut two = Two::connected();
+    let began = two.now;
+    let ways = BTreeSet::from([Way::Host(address(1))]);
+    two.ends[1] = Connection::new(two.now, ways);
+    two.negotiate(0);
+    assert!(two.failed(0) && two.ends[0].broken);
+    two.said = Default::default();
+    two.negotiate(0);
+    two.wait(2);
+    assert!(two.ends.iter().all(|end| end.up && !end.broken));
+    assert!(two.now - began < Duration::from_secs(3));
+}
+
+#[test]
+fn a_device_that_moves_again_and_again_can_always_be_reached() {
+    let mut two = Two::connected();
+    for number in 0..100 {
+        let way = Way::Host(elsewhere(number));
+        two.ends[0].add(way);
+        two.offer();
+        assert!(two.offer().contains(&elsewhere(number).ip().to_string()));
+        two.ends[0].remove(way);
+    }
 }
 
 // spec 11.58
