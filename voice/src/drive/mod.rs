@@ -31,10 +31,11 @@ use dialtone_protocol::voice::room::Room;
 use crate::audio::{Gate, Opening, Sent};
 use crate::device::{Happened, Names, Open, Recorder, Source};
 use crate::ipc::{ClientId, Clients, Socket};
-use crate::media::{Clock, Mesh, Server, SocketId, StreamId};
+use crate::media::{Clock, Mesh, SocketId, StreamId};
 use hearing::Hearing;
 use key::Key;
 use network::Network;
+use servers::LookedUp;
 pub use settings::{DEFAULT_THRESHOLD, DaemonError, Settings};
 use speaking::Speaking;
 pub use streams::{Stream, Streams};
@@ -54,7 +55,7 @@ enum Incoming {
         bytes: Vec<u8>,
     },
     Names(ClientId, Names),
-    Servers(Vec<Server>),
+    Servers(LookedUp),
     Stream(StreamId, Stream),
     Key(Key),
 }
@@ -97,6 +98,8 @@ struct Daemon<R: Runtime> {
     happened: (Sender<Happened>, Receiver<Happened>),
     /// A relay was named, by the settings or by the server.
     has_relay: bool,
+    /// Hosts of servers that have no address, as it was said.
+    unknown_hosts: BTreeSet<String>,
     link: Option<(u64, Sender<String>)>,
     links: u64,
     /// The user of this daemon, as a client or the log says.
@@ -185,6 +188,7 @@ impl<R: Runtime> Daemon<R> {
             sent: async_channel::bounded(INCOMING),
             happened: async_channel::bounded(INCOMING),
             has_relay: false,
+            unknown_hosts: BTreeSet::new(),
             link: None,
             links: 0,
             user: None,

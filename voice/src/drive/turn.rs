@@ -128,7 +128,7 @@ impl<R: Runtime> Daemon<R> {
                     self.link_happened(happened);
                 }
             }
-            Wake::Incoming(Incoming::Servers(servers)) => self.mesh.set_servers(servers, now),
+            Wake::Incoming(Incoming::Servers(found)) => self.use_servers(found),
             Wake::Incoming(Incoming::Stream(id, stream)) => self.stream(id, stream),
             Wake::Incoming(Incoming::Key(key)) => self.key(key),
             Wake::Incoming(Incoming::Names(client, names)) => self.say_devices(client, names),
