@@ -18,11 +18,12 @@ mod servers;
 mod stun;
 #[cfg(test)]
 mod tests;
+mod trouble;
 mod way;
 
 pub use addresses::{MAX_ADDRESSES, local_addresses};
 pub use clock::Clock;
 pub use io::{Health, Output, Packet, PeerEvent, SocketId, StreamId};
 pub use mesh::Mesh;
-pub use relay::Trouble;
 pub use server::{Login, MAX_SERVERS, Named, Server, Service, Transport, UrlError};
+pub use trouble::Trouble;

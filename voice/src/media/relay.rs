@@ -23,7 +23,7 @@ use turn_client_proto::types::{AddressFamily, TransportType, TurnCredentials, pr
 use turn_client_proto::udp::TurnClientUdp;
 
 use super::frames::Frames;
-use super::{Login, SocketId, Transport};
+use super::{Login, SocketId, Transport, Trouble};
 
 /// Addresses that may send to an allocation at most: those of a full room.
 const MAX_PERMITTED: usize = 1024;
@@ -40,37 +40,6 @@ const ALLOCATES: Duration = Duration::from_secs(8);
 
 /// A server that was not heard for so long while a connection broke is asked for another allocation.
 const SILENT: Duration = Duration::from_secs(5);
-
-/// Why a relay gives no address.
-#[derive(Clone, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum Trouble {
-    /// The name or the password is wrong.
-    Login,
-    /// The server refuses, with this code (RFC 8656, section 19).
-    Refused(u16),
-    /// It does not answer.
-    Silent,
-    /// There is no stream to it, or none that holds.
-    Stream(String),
-}
-
-impl fmt::Display for Trouble {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Login => f.write_str(
-                "it refuses the name or the password: correct --voice-turn-user and --voice-turn-pass if you set them, \
-                 or let the server's host look at TURN_SECRET, or TURN_USER and TURN_PASS",
-            ),
-            Self::Refused(code) => write!(
-                f,
-                "it refuses this device with code {code}: let the relay's host look at its log"
-            ),
-            Self::Silent => f.write_str("it does not answer"),
-            Self::Stream(why) => write!(f, "there is no connection to it ({why})"),
-        }
-    }
-}
 
 /// What a relay wants.
 pub(super) enum Output {
