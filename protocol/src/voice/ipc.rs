@@ -4,26 +4,24 @@
 //! The commands and events of the original are there in its shape; what is added for ours stands beside them, and
 //! programs that do not know it pass it over.
 
-use alloc::string::{String, ToString};
-use alloc::vec::Vec;
-use core::fmt;
+mod line;
+#[cfg(test)]
+mod tests;
 
-use serde::de::DeserializeOwned;
+use alloc::string::String;
+use alloc::vec::Vec;
+
+pub use line::LineError;
 use serde::{Deserialize, Serialize};
-use serde_json::{Map, Value};
 
 use super::ask::{Answer, Question, Refusal};
 use crate::ids::{ChannelId, DeviceId, UserId};
-use crate::limits::MAX_IPC_LINE_BYTES;
 
 /// How loud a user is who was never made louder or softer, in percent.
 pub const NORMAL_VOLUME: u16 = 100;
 
 /// The loudest that a user can be made, in percent.
 pub const MAX_VOLUME: u16 = 200;
-
-/// As much of an unknown command as is said of it, in characters.
-const MAX_KIND_CHARS: usize = 64;
 
 /// Something that the daemon is to do.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -330,35 +328,6 @@ pub struct Quality {
     pub relayed: bool,
 }
 
-/// A line that is no message.
-#[derive(Clone, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum LineError {
-    /// It is no JSON object, or has not the fields that its kind needs.
-    Malformed(String),
-    /// It is longer than a message can be.
-    TooLong {
-        /// Its length in bytes.
-        got: usize,
-    },
-    /// Its kind is unknown here.
-    Unknown(String),
-}
-
-impl fmt::Display for LineError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Malformed(why) => write!(f, "malformed message: {why}"),
-            Self::TooLong { got } => {
-                write!(f, "message of {got} bytes, at most {MAX_IPC_LINE_BYTES}")
-            }
-            Self::Unknown(kind) => write!(f, "unknown command {kind:?}"),
-        }
-    }
-}
-
-impl core::error::Error for LineError {}
-
 impl Command {
     /// Reads a line. `None` if it is an object that is no command: the original passes it over.
     ///
@@ -366,13 +335,13 @@ impl Command {
     ///
     /// When it is no JSON, too long, or lacks something.
     pub fn parse(line: &[u8]) -> Result<Option<Self>, LineError> {
-        read(line, "cmd")
+        line::read(line, "cmd")
     }
 
     /// Writes a line, with its end.
     #[must_use]
     pub fn to_line(&self) -> String {
-        write(self)
+        line::write(self)
     }
 }
 
@@ -383,49 +352,17 @@ impl Event {
     ///
     /// When it is no JSON, too long, or lacks something.
     pub fn parse(line: &[u8]) -> Result<Option<Self>, LineError> {
-        read(line, "event")
+        line::read(line, "event")
     }
 
     /// Writes a line, with its end.
     #[must_use]
     pub fn to_line(&self) -> String {
-        write(self)
+        line::write(self)
     }
-}
-
-fn read<T: DeserializeOwned>(line: &[u8], tag: &str) -> Result<Option<T>, LineError> {
-    let got = line.len();
-    if got > MAX_IPC_LINE_BYTES {
-        return Err(LineError::TooLong { got });
-    }
-    let malformed = |error: serde_json::Error| LineError::Malformed(error.to_string());
-    let fields: Map<String, Value> = serde_json::from_slice(line).map_err(malformed)?;
-    let kind = fields.get(tag).and_then(Value::as_str).unwrap_or_default();
-    if kind.is_empty() {
-        return Ok(None);
-    }
-    let kind: String = kind.chars().take(MAX_KIND_CHARS).collect();
-    serde_json::from_value(Value::Object(fields))
-        .map(Some)
-        .map_err(|error| {
-            let why = error.to_string();
-            match why.starts_with("unknown variant `") && why.contains(&kind) {
-                true => LineError::Unknown(kind),
-                false => LineError::Malformed(why),
-            }
-        })
-}
-
-fn write(message: &impl Serialize) -> String {
-    let mut line = serde_json::to_string(message).unwrap_or_default();
-    line.push('\n');
-    line
 }
 
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde's signature")]
 const fn is_false(it: &bool) -> bool {
     !*it
 }
-
-#[cfg(test)]
-mod tests;

@@ -1,9 +1,11 @@
 #![allow(clippy::unwrap_used, clippy::panic, reason = "tests")]
 
 use alloc::format;
+use alloc::string::ToString;
 use alloc::vec;
 
 use super::*;
+use crate::limits::MAX_IPC_LINE_BYTES;
 
 const USER: UserId = UserId([1; 16]);
 const ROOM: ChannelId = ChannelId([2; 16]);
