@@ -2,19 +2,26 @@
 
 use std::fs;
 use std::num::NonZero;
-use std::os::unix::net::UnixListener;
+use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::Path;
+use std::time::Duration;
 
+use async_io::Async;
+use dialtone_protocol::limits::MAX_IPC_LINE_BYTES;
 use dialtone_protocol::voice::ask::{Answer, Question};
+use dialtone_protocol::voice::ipc::Press;
 use dialtone_protocol::wire::link::Link;
 use dialtone_runtime_smol::Smol;
+use futures_util::AsyncWriteExt;
 use rustix::process::{Pid, test_kill_process};
 
+use super::keeper::LOOK;
 use super::*;
 use crate::account::{Account, Newcomer, Options};
 use crate::home::Home;
 use crate::link::timing;
 use crate::secrets::Passphrase;
+use crate::voice::{Lines, SocketError, socket};
 
 const ME: UserId = UserId([1; 16]);
 const ROOM: ChannelId = ChannelId([2; 16]);
