@@ -76,6 +76,9 @@ fn what_one_says_the_other_hears(runtime: &'static str) {
     bob_speaks.running.signal("INT");
     assert_eq!(bob_speaks.running.wait().code(), 0);
     alice_hears.running.until_err("bob left");
+    let file = &alice_hears.until_heard(1)[0];
+    let recorded_in = format!("recorded in {}", file.display());
+    alice_hears.running.until_err(&recorded_in);
     let recorded = alice_hears.recording();
     // The first moments are spoken before the connection stands.
     let likeness = heard(&words[48_000 * 2..48_000 * 4], &recorded);
@@ -84,39 +87,32 @@ fn what_one_says_the_other_hears(runtime: &'static str) {
     hold("from mouth to ear, in ms", delay, 60.0);
 }
 
+/// Somebody in the room who is reached through the relay alone.
+fn start_by(coturn: &Coturn, by: &str, person: &Person, more: &[&str]) -> Voice {
+    let (stun, turn, authority) = (coturn.url("stun"), coturn.url(by), coturn.authority());
+    let flags = [
+        ["--voice-stun", &stun],
+        ["--voice-turn", &turn],
+        ["--voice-turn-user", "ann"],
+        ["--voice-turn-pass", "secret"],
+        ["--ca", authority.to_str().unwrap()],
+    ];
+    let flags = flags.as_flattened().iter().chain(&["--voice-relay-only"]);
+    let flags: Vec<&str> = flags.chain(more).copied().collect();
+    Voice::start(person, &flags)
+}
+
 // spec 11.51, 11.54, 11.55
 fn what_one_says_the_other_hears_through_a_relay_alone(runtime: &'static str) {
     let mut coturn = Coturn::start([free_port(), free_port()]);
     let (_server, alice) = founded(runtime);
     let bob = invited("bob", runtime, &alice);
     let (path, words) = words(&bob, 5);
-    let authority = coturn.authority();
-    let authority = authority.to_str().unwrap();
-    let all = ["stun", "udp", "tcp", "tls"].map(|by| (by, coturn.url(by)));
-    let urls = |by: &str| all.iter().find(|(it, _)| *it == by).unwrap().1.clone();
-    let relay = |by: &str| -> Vec<String> {
-        let (stun, turn) = (urls("stun"), urls(by));
-        let flags = [
-            ["--voice-stun", &stun],
-            ["--voice-turn", &turn],
-            ["--voice-turn-user", "ann"],
-            ["--voice-turn-pass", "secret"],
-            ["--ca", authority],
-        ];
-        let flags = flags.as_flattened().iter().chain(&["--voice-relay-only"]);
-        flags.map(|it| (*it).to_owned()).collect()
-    };
-    let start = |person: &Person, by: &str, more: &[&str]| {
-        let relay = relay(by);
-        let relay = relay.iter().map(String::as_str);
-        let flags: Vec<&str> = relay.chain(more.iter().copied()).collect();
-        Voice::start(person, &flags)
-    };
     let input = ["--input", path.to_str().unwrap()];
     for by in ["udp", "tcp", "tls"] {
-        let alice_hears = start(&alice, by, &[]);
+        let alice_hears = start_by(&coturn, by, &alice, &[]);
         alice_hears.running.until_err("in the room");
-        let bob_speaks = start(&bob, by, &input);
+        let bob_speaks = start_by(&coturn, by, &bob, &input);
         bob_speaks.running.until_err("the file is at its end");
         bob_speaks.running.signal("INT");
         assert_eq!(bob_speaks.running.wait().code(), 0);
@@ -128,9 +124,9 @@ fn what_one_says_the_other_hears_through_a_relay_alone(runtime: &'static str) {
     }
     // It was the relay: without it nothing is heard.
     coturn.kill();
-    let alice_hears = start(&alice, "tcp", &[]);
+    let alice_hears = start_by(&coturn, "tcp", &alice, &[]);
     alice_hears.running.until_err("in the room");
-    let bob_speaks = start(&bob, "tcp", &input);
+    let bob_speaks = start_by(&coturn, "tcp", &bob, &input);
     for voice in [&alice_hears, &bob_speaks] {
         voice
             .running
@@ -145,6 +141,38 @@ fn what_one_says_the_other_hears_through_a_relay_alone(runtime: &'static str) {
     for voice in [alice_hears, bob_speaks] {
         assert_eq!(voice.running.wait().code(), 0);
     }
+}
+
+// spec 11.51, 11.56
+#[test]
+fn a_relay_that_died_and_is_there_again_carries_the_room_again() {
+    let mut coturn = Coturn::start([free_port(), free_port()]);
+    let (_server, alice) = founded("smol");
+    let bob = invited("bob", "smol", &alice);
+    let (path, words) = words(&bob, 60);
+    let alice_hears = start_by(&coturn, "udp", &alice, &[]);
+    alice_hears.running.until_err("in the room");
+    let input = ["--input", path.to_str().unwrap()];
+    let bob_speaks = start_by(&coturn, "udp", &bob, &input);
+    alice_hears.running.until_err("bob speaks");
+    coturn.kill();
+    alice_hears
+        .running
+        .until_err("nothing comes from bob any more");
+    for voice in [&alice_hears, &bob_speaks] {
+        voice
+            .running
+            .until_err("Who cannot be reached directly is not heard; it is tried again");
+    }
+    let before = alice_hears.running.times("bob is heard");
+    coturn.go_on();
+    alice_hears.running.until_err_again("bob is heard", before);
+    bob_speaks.running.until_err("the file is at its end");
+    let recorded = alice_hears.recording();
+    bob_speaks.running.signal("INT");
+    assert_eq!(bob_speaks.running.wait().code(), 0);
+    let likeness = heard(&words[48_000 * 57..48_000 * 59], &recorded);
+    assert!(likeness > 0.8, "{likeness} {}", log_of(&alice));
 }
 
 /// From when something is said until it is heard, in milliseconds, by what both daemons say of their clocks.

@@ -52,7 +52,7 @@ impl Recorder {
         })
     }
 
-    /// Adds what somebody said in the piece of now. `who` becomes the file's name.
+    /// Adds what somebody said in the piece of now. `who` is the file's name.
     pub fn add(&mut self, who: &str, piece: &[f32; PIECE]) {
         if self.files.contains_key(who) || self.files.len() < MAX_FILES {
             let added = self.write(who, piece);
@@ -96,7 +96,7 @@ impl Recorder {
                 bits_per_sample: 16,
                 sample_format: SampleFormat::Int,
             };
-            let path = self.folder.join(format!("{who}.wav"));
+            let path = self.folder.join(who);
             let wav = WavWriter::create(path, spec).map_err(io::Error::other)?;
             self.files.insert(who.to_owned(), Track { wav, pieces: 0 });
         }

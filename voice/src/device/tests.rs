@@ -90,9 +90,9 @@ fn each_speaker_has_a_file_and_all_begin_at_once() {
     let into = folder.path().join("out");
     let mut recorder = Recorder::new(&into).unwrap();
     for piece in 0..250 {
-        recorder.add("ann", &[0.25; PIECE]);
+        recorder.add("ann.wav", &[0.25; PIECE]);
         if piece >= 100 {
-            recorder.add("bob", &[0.5; PIECE]);
+            recorder.add("bob.wav", &[0.5; PIECE]);
         }
         recorder.step();
     }

@@ -7,6 +7,7 @@ use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use dialtone_client::voice::recording_file;
 use dialtone_protocol::Instant;
 use dialtone_protocol::crypto::voice::Speaker;
 use dialtone_protocol::ids::UserId;
@@ -165,7 +166,7 @@ impl Hearing {
             let heard = connection.receiver.pull(now);
             let Speaker { user, device } = connection.speaker;
             if let Some(recorder) = recorder {
-                recorder.add(&format!("{user}.{device}"), &heard);
+                recorder.add(&recording_file(user, device), &heard);
             }
             if !*deafened {
                 mixer.add(&heard, volumes.get(&user).copied().unwrap_or(NORMAL_VOLUME));

@@ -168,7 +168,7 @@ async fn take_part<R: Runtime>(
     session.be_patient();
     call.tell(Command::VoiceJoin { room: channel.id });
     let name = channel.name.unwrap_or(wanted.channel);
-    let mut watcher = Watcher::new(channel.id, name, wanted.json);
+    let mut watcher = Watcher::new(channel.id, name, wanted.json, wanted.output);
     let outcome = watcher.watch(context, session, &call, wanted.lasts).await;
     call.tell(Command::VoiceLeave { room: None });
     call.close().await;

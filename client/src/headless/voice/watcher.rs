@@ -1,6 +1,7 @@
 //! What people and programs are told of a room while they are in it.
 
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use dialtone_protocol::client::Event;
@@ -13,28 +14,39 @@ use serde_json::{Value, json};
 use super::super::{Context, Session, output};
 use super::name;
 use crate::exit::{Exit, Failure};
-use crate::voice::{Call, News};
+use crate::voice::{Call, News, recording_file};
 
 /// Says what happens in a room.
 pub(super) struct Watcher {
     room: ChannelId,
     name: String,
     json: bool,
+    /// Where each speaker is recorded.
+    recorded: Option<PathBuf>,
     members: BTreeMap<(UserId, DeviceId), Standing>,
     inside: bool,
     /// Whether the daemon has a connection to the server.
     online: bool,
+    /// The daemon ended, and is started again.
+    is_lost: bool,
 }
 
 impl Watcher {
-    pub(super) const fn new(room: ChannelId, name: String, json: bool) -> Self {
+    pub(super) const fn new(
+        room: ChannelId,
+        name: String,
+        json: bool,
+        recorded: Option<PathBuf>,
+    ) -> Self {
         Self {
             room,
             name,
             json,
+            recorded,
             members: BTreeMap::new(),
             inside: false,
             online: false,
+            is_lost: false,
         }
     }
 
@@ -76,11 +88,16 @@ impl Watcher {
                         format!("; it is started again in {again} s")
                     });
                     output::note(&format!("dialtone: {what}{when}"));
+                    self.is_lost = true;
                 }
                 Either::Left(Ok(News::NotKept(what))) => {
                     output::note(&format!("dialtone: {what}"));
                 }
-                Either::Left(Ok(News::Up)) => {}
+                Either::Left(Ok(News::Up)) => {
+                    if core::mem::take(&mut self.is_lost) {
+                        output::note("dialtone: voice works again");
+                    }
+                }
                 Either::Left(Err(_)) => return Ok(()),
                 Either::Right(Ok(Some(Event::VoiceRevoked { room, user, device }))) => {
                     call.revoke(room, user, device);
@@ -159,7 +176,7 @@ impl Watcher {
             if before.get(member) == Some(standing) {
                 continue;
             }
-            let (user, _) = member;
+            let (user, device) = member;
             let heard_before = before
                 .iter()
                 .any(|((it, _), was)| it == user && *was == Standing::Connected);
@@ -168,7 +185,11 @@ impl Watcher {
                 Standing::Connected if !heard_before => {
                     let verified = members.iter().any(|it| it.user == *user && it.verified);
                     let mark = if verified { "" } else { " (not verified)" };
-                    self.note(format!("{name} is heard{mark}"));
+                    let file = self.recorded.as_ref().map_or(String::new(), |folder| {
+                        let file = folder.join(recording_file(*user, *device));
+                        format!(", and recorded in {} while speaking", file.display())
+                    });
+                    self.note(format!("{name} is heard{mark}{file}"));
                 }
                 Standing::Stalled => self.note(format!(
                     "nothing comes from {name} any more: it goes on by itself when the network does"
