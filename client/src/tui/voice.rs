@@ -64,6 +64,8 @@ pub struct Voice {
     pub testing: bool,
     /// How loud it is here: see the daemon's level.
     pub level: u32,
+    /// It is sent.
+    pub sending: bool,
     /// From which level on sound counts as speech.
     pub threshold: u32,
     /// What it takes to talk, where it is not the voice alone.
@@ -163,8 +165,8 @@ impl Voice {
                     }
                 }
             }
-            Event::Level { level, .. } => {
-                self.level = level;
+            Event::Level { level, sending } => {
+                (self.level, self.sending) = (level, sending);
                 None
             }
             Event::Quality { members } => {
@@ -228,12 +230,16 @@ fn devices(inputs: &[String], outputs: &[String], input: &str, output: &str) -> 
         ("loudspeakers:", outputs, output),
     ] {
         lines.push(title.to_owned());
-        for name in names {
-            let mark = if name == chosen { "•" } else { " " };
-            lines.push(format!("{mark} {}", sanitize_line(name)));
-        }
-        if chosen.is_empty() {
-            lines.push("• the system's".to_owned());
+        let mark = |is_chosen| if is_chosen { "•" } else { " " };
+        lines.push(format!("{} the system's", mark(chosen.is_empty())));
+        // One may be chosen that has another name here, or that is not there now.
+        let is_named = chosen.is_empty() || names.iter().any(|name| name == chosen);
+        for name in names
+            .iter()
+            .map(String::as_str)
+            .chain((!is_named).then_some(chosen))
+        {
+            lines.push(format!("{} {}", mark(name == chosen), sanitize_line(name)));
         }
     }
     lines.push("choose by /voice device in NAME, /voice device out NAME".to_owned());

@@ -61,8 +61,8 @@ impl<R: Runtime> Line<R> {
     pub(super) fn take(&mut self, news: News) -> Vec<Update> {
         let said = match news {
             News::Up => {
-                self.state.gone = false;
-                None
+                let was_gone = std::mem::take(&mut self.state.gone);
+                was_gone.then(|| ("voice works again".to_owned(), false))
             }
             News::NotKept(what) => Some((what, true)),
             News::Said(Event::VoiceRefused { user, reason, .. }) => {

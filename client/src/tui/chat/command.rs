@@ -76,6 +76,8 @@ pub(crate) enum CommandError {
     Unknown(String),
     /// The command needs more than was typed.
     Usage(&'static str),
+    /// A number is too large, too small, or none: how the command is typed, and what fits.
+    Range(&'static str, &'static str),
 }
 
 impl fmt::Display for CommandError {
@@ -83,6 +85,7 @@ impl fmt::Display for CommandError {
         match self {
             Self::Unknown(word) => write!(f, "there is no command {word}: f1 shows all of them"),
             Self::Usage(syntax) => write!(f, "type it as {syntax}"),
+            Self::Range(syntax, fits) => write!(f, "type it as {syntax}: {fits}"),
         }
     }
 }
@@ -120,6 +123,7 @@ fn command(text: &str) -> Result<Command, CommandError> {
         "/members" => Ok(Command::Members),
         "/vouch" => named(rest, "/vouch").map(Command::Vouch),
         "/quit" | "/q" => Ok(Command::Quit),
+        "/voice" if matches!(rest, "" | "help") => Ok(Command::Help),
         "/voice" => voice_command(rest).map(Command::Voice),
         "/server" => server_command(rest),
         "/channel" => channel_command(rest),
@@ -159,7 +163,7 @@ fn voice_command(text: &str) -> Result<VoiceCommand, CommandError> {
                 .and_then(|(name, loud)| Some((bare(name).to_owned(), percent(loud)?)))
                 .filter(|(_, percent)| *percent <= MAX_VOLUME)
                 .map(|(name, percent)| VoiceCommand::Volume(name, percent))
-                .ok_or_else(|| usage("/voice volume"))
+                .ok_or_else(|| range("/voice volume", "PERCENT is 0 to 200"))
         }
         "device" => match split_word(rest) {
             ("in", name) => Ok(VoiceCommand::Device(true, name.to_owned())),
@@ -168,10 +172,9 @@ fn voice_command(text: &str) -> Result<VoiceCommand, CommandError> {
         },
         "threshold" => {
             let level = rest.parse().ok().filter(|it| (1..=32_767).contains(it));
-            let level = level.ok_or_else(|| usage("/voice threshold"))?;
+            let level = level.ok_or_else(|| range("/voice threshold", "LEVEL is 1 to 32767"))?;
             Ok(VoiceCommand::Threshold(level))
         }
-        "" => Err(usage("/voice join")),
         _ => Err(CommandError::Unknown(format!("/voice {word}"))),
     }
 }
@@ -239,6 +242,10 @@ fn usage(start: &str) -> CommandError {
     CommandError::Usage(syntax_of(start).unwrap_or("/help"))
 }
 
+fn range(start: &str, fits: &'static str) -> CommandError {
+    CommandError::Range(syntax_of(start).unwrap_or("/help"), fits)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -299,6 +306,17 @@ mod tests {
             "there is no command /nope: f1 shows all of them"
         );
         assert!(parse("/channel rename one").is_err());
+        let error = parse("/voice volume bob 201").unwrap_err();
+        assert_eq!(
+            error.to_string(),
+            "type it as /voice volume NAME PERCENT: PERCENT is 0 to 200"
+        );
+        let error = parse("/voice threshold loud").unwrap_err();
+        assert_eq!(
+            error.to_string(),
+            "type it as /voice threshold LEVEL: LEVEL is 1 to 32767"
+        );
+        assert_eq!(command("/voice"), Command::Help);
     }
 
     #[test]

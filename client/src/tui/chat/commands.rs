@@ -42,7 +42,7 @@ impl Chat {
             }
             (Purpose::Talk, Target::Channel(channel)) => self.talk(channel),
             (Purpose::Volume(percent), Target::User(user)) => {
-                vec![Effect::Ask(Request::Voice(Ask::Volume(user, percent)))]
+                self.ask_voice(Ask::Volume(user, percent))
             }
             (Purpose::Vouch, Target::User(user)) => self.confirm_vouch(user),
             _ => Vec::new(),

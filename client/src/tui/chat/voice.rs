@@ -1,7 +1,9 @@
 //! Voice in the chat: what its commands do, and how it is shown.
 
+use std::borrow::Cow;
+
 use dialtone_protocol::ids::{ChannelId, UserId};
-use dialtone_protocol::voice::ipc::Standing;
+use dialtone_protocol::voice::ipc::{NORMAL_VOLUME, Standing};
 use tuirealm::ratatui::text::Line;
 
 use super::Chat;
@@ -12,7 +14,7 @@ use crate::tui::msg::Effect;
 use crate::tui::picture::Row;
 use crate::tui::port::Request;
 use crate::tui::snapshot::{Channel, short};
-use crate::tui::text::clip;
+use crate::tui::text::{clip, sanitize_line, width};
 use crate::tui::theme::Role;
 use crate::tui::voice::Ask;
 
@@ -47,7 +49,52 @@ impl Chat {
             VoiceCommand::Test => return Ok(self.begin_test()),
             VoiceCommand::Threshold(level) => Ask::Threshold(level),
         };
-        Ok(vec![Effect::Ask(Request::Voice(ask))])
+        Ok(self.ask_voice(ask))
+    }
+
+    /// Asks for something, and says what comes of it. What goes wrong is said in its place.
+    pub(super) fn ask_voice(&mut self, ask: Ask) -> Vec<Effect> {
+        if let Some(text) = self.answer(&ask) {
+            self.notify(text, Role::Faint);
+        }
+        vec![Effect::Ask(Request::Voice(ask))]
+    }
+
+    fn answer(&self, ask: &Ask) -> Option<String> {
+        let voice = &self.voice;
+        let text = match ask {
+            Ask::Mute(true) => "muted: nothing is sent until /voice unmute",
+            Ask::Mute(false) if voice.deafened => {
+                "not muted any more, but deaf still: /voice undeafen ends that"
+            }
+            Ask::Mute(false) => "not muted any more",
+            Ask::Deafen(true) => {
+                "deaf: you hear nobody, and nobody hears you, until /voice undeafen"
+            }
+            Ask::Deafen(false) if voice.muted => {
+                "not deaf any more, but muted still: /voice unmute ends that"
+            }
+            Ask::Deafen(false) => "not deaf any more",
+            Ask::Device { input, name } => {
+                let what = if *input { "microphone" } else { "loudspeaker" };
+                let name = if name.is_empty() {
+                    "the system's"
+                } else {
+                    name
+                };
+                let when = match voice.room.is_some() || voice.testing {
+                    true => "",
+                    false => ", once you are in a room",
+                };
+                return Some(format!("the {what} is {}{when}", sanitize_line(name)));
+            }
+            Ask::Volume(user, percent) => {
+                return Some(format!("{} is at {percent} % here", self.user_label(*user)));
+            }
+            Ask::Threshold(level) => return Some(format!("{level} and louder counts as speech")),
+            Ask::Join(_) | Ask::Leave | Ask::Devices | Ask::Hold(_) | Ask::Test(_) => return None,
+        };
+        Some(text.to_owned())
     }
 
     pub(super) fn talk(&mut self, channel: ChannelId) -> Vec<Effect> {
@@ -81,7 +128,10 @@ impl Chat {
         match (voice.deafened, voice.muted, &voice.key) {
             (true, ..) => text.push_str(" deafened"),
             (false, true, _) => text.push_str(" muted"),
-            (false, false, Some(key)) => text.push_str(&format!(" [{key}] {}", self.meter())),
+            (false, false, Some(key)) => {
+                let held = if voice.sending { "● " } else { "" };
+                text.push_str(&format!(" [{held}{key}] {}", self.meter()));
+            }
             (false, false, None) => text.push_str(&format!(" {}", self.meter())),
         }
         if let Some(worst) = voice.quality {
@@ -138,44 +188,50 @@ impl Chat {
             let mark = if speaks { "  ♪ " } else { "    " };
             let (note, role) = match own {
                 true => self.standing(user),
-                false => ("", Role::Faint),
+                false => ("".into(), Role::Faint),
             };
             let name = clip(
                 &self.user_label(user),
-                columns.saturating_sub(8 + note.len()),
+                columns.saturating_sub(8 + width(&note)),
             );
             rows.push(
                 row()
                     .then(mark, Role::Online)
                     .then(&name, if speaks { Role::Strong } else { Role::Faint })
-                    .then(note, role)
+                    .then(&note, role)
                     .line(),
             );
         }
         rows
     }
 
-    fn standing(&self, user: UserId) -> (&'static str, Role) {
-        if self.profile.user == Some(user) {
-            return match (self.voice.deafened, self.voice.muted) {
+    fn standing(&self, user: UserId) -> (Cow<'static, str>, Role) {
+        let (note, role) = if self.profile.user == Some(user) {
+            match (self.voice.deafened, self.voice.muted) {
                 (true, _) => (" deaf", Role::Caution),
                 (false, true) => (" muted", Role::Caution),
                 (false, false) => ("", Role::Faint),
-            };
-        }
-        let members = self.voice.members.iter().filter(|it| it.user == user);
-        // Who has several devices is heard by the best of them. Of two alike, what nobody verified is not hidden.
-        let Some(best) = members.max_by_key(|it| (closeness(it.standing), !it.verified)) else {
-            return (" ?", Role::Caution);
+            }
+        } else {
+            let members = self.voice.members.iter().filter(|it| it.user == user);
+            // Who has several devices is heard by the best of them. Of two alike, what nobody verified is not hidden.
+            match members.max_by_key(|it| (closeness(it.standing), !it.verified)) {
+                // The server says so, but there is no device to be heard.
+                None => (" absent", Role::Caution),
+                Some(best) => match best.standing {
+                    Standing::Refused => (" refused", Role::Error),
+                    Standing::Connected if !best.verified => (" unverified", Role::Caution),
+                    Standing::Connected if best.volume == 0 => (" silenced", Role::Faint),
+                    Standing::Connected if best.volume != NORMAL_VOLUME => {
+                        return (format!(" {}%", best.volume).into(), Role::Faint);
+                    }
+                    Standing::Connected => ("", Role::Faint),
+                    Standing::Stalled | Standing::Reconnecting => (" lost", Role::Caution),
+                    _ => (" …", Role::Faint),
+                },
+            }
         };
-        match best.standing {
-            Standing::Refused => (" refused", Role::Error),
-            Standing::Connected if !best.verified => (" unverified", Role::Caution),
-            Standing::Connected if best.volume == 0 => (" silenced", Role::Faint),
-            Standing::Connected => ("", Role::Faint),
-            Standing::Stalled | Standing::Reconnecting => (" lost", Role::Caution),
-            _ => (" …", Role::Faint),
-        }
+        (note.into(), role)
     }
 
     pub(super) fn user_label(&self, user: UserId) -> String {
