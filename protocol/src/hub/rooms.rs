@@ -41,6 +41,11 @@ impl Rooms {
         self.by_conn.get(&conn).copied()
     }
 
+    /// What a connection signed when it entered a room that it is in.
+    pub(super) fn proof(&self, channel: ChannelId, conn: ConnId) -> Option<&String> {
+        self.rooms.get(&channel)?.get(&conn)?.as_ref()
+    }
+
     /// How many connections are in a room.
     pub(super) fn len(&self, channel: ChannelId) -> usize {
         self.rooms.get(&channel).map_or(0, BTreeMap::len)

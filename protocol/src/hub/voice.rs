@@ -269,6 +269,8 @@ impl Hub {
         if !connection.is_some_and(Connection::is_open) {
             return;
         }
+        // Who only asks for what a roster lends has said to all already that it is here.
+        let is_known = proof.is_some() && self.rooms.proof(channel_id, conn) == proof.as_ref();
         self.rooms.enter(conn, channel_id, proof.clone());
         let (users, devices) = self.roster(channel_id);
         let roster = ServerEvent::VoiceRoster {
@@ -279,7 +281,7 @@ impl Hub {
         };
         self.send_voice([conn].into(), roster);
         // Who has no room for a roster is closed, and has left.
-        if self.rooms.of(conn) != Some(channel_id) {
+        if is_known || self.rooms.of(conn) != Some(channel_id) {
             return;
         }
         let joined = ServerEvent::VoiceJoined {

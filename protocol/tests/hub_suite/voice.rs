@@ -162,6 +162,26 @@ fn entering_again_repeats_the_roster_and_another_room_ends_the_first() {
     );
 }
 
+// spec 11.1, 11.45
+#[test]
+fn who_asks_for_the_roster_again_with_the_same_proof_disturbs_nobody() {
+    let mut two = Two::new();
+    two.both_in();
+    let channel = two.channel.clone();
+    let signed =
+        |proof: &str| json!({ "type": "voice_join", "channel_id": channel, "proof": proof });
+    for (proof, wanted) in [
+        ("b25l", &["voice_join", "voice.presence"][..]),
+        ("b25l", &[]),
+        ("dHdv", &["voice_join", "voice.presence"]),
+    ] {
+        two.forget();
+        two.world.frame(two.a, signed(proof));
+        assert_eq!(two.world.types(two.a)[0], "voice_roster");
+        assert_eq!(two.world.types(two.b), wanted);
+    }
+}
+
 // spec 11.3
 #[test]
 fn who_leaves_by_one_of_two_devices_is_still_there() {

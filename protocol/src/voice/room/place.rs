@@ -113,17 +113,22 @@ impl Room {
         } = &mut self.place
         {
             *asked = Some(self.now + limits::ROSTER_WAIT);
-            let join = ClientFrame::VoiceJoin(VoiceJoin {
-                channel_id: room.to_string(),
-                proof: Some(proof.clone()),
-            });
-            self.transmit(Transmit::Frame(join.to_text()));
+            let join = join(*room, proof);
+            self.transmit(join);
         }
     }
 
     pub(super) fn place_timeout(&mut self) {
-        if self.place.deadline().is_some_and(|at| at <= self.now) {
-            self.out_of_reach();
+        if self.place.deadline().is_none_or(|at| at > self.now) {
+            return;
+        }
+        let again = self.now + limits::ROSTER_WAIT;
+        if let Place::Inside { room, proof, renew } = &mut self.place {
+            // Whoever is in stays in, whatever the server says to it.
+            *renew = Some(again);
+            let join = join(*room, proof);
+            self.transmit(join);
+        } else {
             self.knock();
         }
     }
@@ -257,7 +262,12 @@ impl Room {
         let proof = proof.to_string();
         // Without a connection the logins of relays are named with the next one (spec 11.45).
         let renew = is_lent.then_some(self.now + limits::RELAY_RENEWAL);
+        let was_inside = self.is_inside();
         self.place = Place::Inside { room, proof, renew };
+        if was_inside {
+            // Who is here it has been told all along.
+            return;
+        }
         self.event(Event::Entered { room });
         let here = |it: &VoiceDevice| Speaker {
             user: it.user_id,
@@ -364,4 +374,13 @@ impl Room {
             | ErrorCode::Unknown => {}
         }
     }
+}
+
+/// Asks the server to be let in.
+fn join(room: ChannelId, proof: &str) -> Transmit {
+    let join = ClientFrame::VoiceJoin(VoiceJoin {
+        channel_id: room.to_string(),
+        proof: Some(proof.to_string()),
+    });
+    Transmit::Frame(join.to_text())
 }
