@@ -114,7 +114,10 @@ impl Connection {
         self.mid = None;
         self.fingerprint = None;
         self.broken = false;
-        self.up = false;
+        self.down = None;
+        if core::mem::take(&mut self.up) {
+            self.event(PeerEvent::Failed);
+        }
         self.now = now;
         self.named = 0;
         for way in self.ways.clone() {

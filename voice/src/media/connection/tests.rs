@@ -182,13 +182,24 @@ fn a_device_that_began_anew_is_reached_by_a_new_connection_at_once() {
 #[test]
 fn a_device_that_moves_again_and_again_can_always_be_reached() {
     let mut two = Two::connected();
+    let mut breaks = 0;
     for number in 0..100 {
         let way = Way::Host(elsewhere(number));
         two.ends[0].add(way);
-        two.offer();
-        assert!(two.offer().contains(&elsewhere(number).ip().to_string()));
+        let offer = two.offer();
+        assert!(offer.contains(&elsewhere(number).ip().to_string()));
+        // Whoever lets go of a connection that stood says so.
+        let fell = !two.ends[0].up;
+        assert_eq!(two.failed(0), fell);
+        breaks += usize::from(fell);
+        let sdp = two.answer(offer).unwrap();
+        two.command(0, Command::TakeAnswer { sdp });
         two.ends[0].remove(way);
+        two.wait(2);
+        assert!(two.ends.iter().all(|end| end.up && !end.broken));
+        two.said = Default::default();
     }
+    assert_eq!(breaks, 1);
 }
 
 // spec 11.58
