@@ -5,6 +5,7 @@ mod commands;
 mod hearing;
 mod key;
 mod log;
+mod lookup;
 mod network;
 mod outputs;
 mod servers;
@@ -31,11 +32,11 @@ use dialtone_protocol::voice::room::Room;
 use crate::audio::{Gate, Opening, Sent};
 use crate::device::{Happened, Names, Open, Recorder, Source};
 use crate::ipc::{ClientId, Clients, Socket};
-use crate::media::{Clock, Mesh, SocketId, StreamId};
+use crate::media::{Clock, Mesh, Server, SocketId, StreamId};
 use hearing::Hearing;
 use key::Key;
+use lookup::LookedUp;
 use network::Network;
-use servers::LookedUp;
 pub use settings::{DEFAULT_THRESHOLD, DaemonError, Settings};
 use speaking::Speaking;
 pub use streams::{Stream, Streams};
@@ -55,7 +56,7 @@ enum Incoming {
         bytes: Vec<u8>,
     },
     Names(ClientId, Names),
-    Servers(LookedUp),
+    Servers(Vec<LookedUp>),
     Stream(StreamId, Stream),
     Key(Key),
 }
@@ -98,6 +99,10 @@ struct Daemon<R: Runtime> {
     happened: (Sender<Happened>, Receiver<Happened>),
     /// A relay was named, by the settings or by the server.
     has_relay: bool,
+    /// Its weak ends look names up until other names are wanted.
+    lookup: Arc<()>,
+    /// The STUN and TURN servers that are used.
+    servers: Vec<Server>,
     /// Hosts of servers that have no address, as it was said.
     unknown_hosts: BTreeSet<String>,
     link: Option<(u64, Sender<String>)>,
@@ -188,6 +193,8 @@ impl<R: Runtime> Daemon<R> {
             sent: async_channel::bounded(INCOMING),
             happened: async_channel::bounded(INCOMING),
             has_relay: false,
+            lookup: Arc::default(),
+            servers: Vec::new(),
             unknown_hosts: BTreeSet::new(),
             link: None,
             links: 0,

@@ -1,25 +1,22 @@
 //! Which STUN and TURN servers are used: those of the settings, or else those that the server names.
 
+use core::time::Duration;
 use std::collections::BTreeSet;
-use std::net::{SocketAddr, ToSocketAddrs};
+use std::sync::Arc;
 
 use dialtone_protocol::runtime::Runtime;
 use dialtone_protocol::voice::ipc;
 use dialtone_protocol::wire::event::IceServer;
 
+use super::lookup::{LookedUp, look_up};
 use super::{Daemon, Incoming, Stream, log};
-use crate::media::{Login, MAX_SERVERS, Named, Server, Service, StreamId};
+use crate::media::{Login, MAX_SERVERS, Named, Service, StreamId};
 
 /// URLs that are read at most: most of them may be of a kind that is not used.
 const MAX_URLS: usize = 64;
 
-/// What the names of servers lead to.
-#[derive(Debug, Default)]
-pub(super) struct LookedUp {
-    servers: Vec<Server>,
-    /// The hosts that have no address.
-    unknown: BTreeSet<String>,
-}
+/// How long to wait before a name without an address is looked up again.
+const LOOK_AGAIN: Duration = Duration::from_secs(60);
 
 impl<R: Runtime> Daemon<R> {
     /// The server named STUN and TURN servers. Those of the settings stand in place of those of their kind.
@@ -37,25 +34,47 @@ impl<R: Runtime> Daemon<R> {
         wanted.truncate(MAX_SERVERS);
         self.has_relay = wanted.iter().any(|it| it.service != Service::Stun);
         let (runtime, incoming) = (self.runtime.clone(), self.incoming.0.clone());
+        self.lookup = Arc::default();
+        let is_wanted = Arc::downgrade(&self.lookup);
         // Names may take their time.
         self.runtime.spawn(async move {
-            let found = runtime.unblock(move || look_up(&wanted)).await;
-            let _ = incoming.send(Incoming::Servers(found)).await;
+            loop {
+                let names = wanted.clone();
+                let found = runtime.unblock(move || look_up(names)).await;
+                let is_all = found.iter().all(|it| !it.addresses.is_empty());
+                if is_wanted.strong_count() == 0
+                    || incoming.send(Incoming::Servers(found)).await.is_err()
+                    || is_all
+                {
+                    break;
+                }
+                runtime.sleep_until(runtime.now() + LOOK_AGAIN).await;
+            }
         });
     }
 
     /// The addresses of the servers are known. What has none is said once, until it had one.
-    pub(super) fn use_servers(&mut self, found: LookedUp) {
-        let before = core::mem::replace(&mut self.unknown_hosts, found.unknown);
-        for host in self.unknown_hosts.difference(&before) {
+    pub(super) fn use_servers(&mut self, found: &[LookedUp]) {
+        let used = core::mem::take(&mut self.servers);
+        let mut unknown = BTreeSet::new();
+        for one in found {
+            let chosen = one.choose(&used);
+            if chosen.is_empty() {
+                unknown.insert(one.named.host.clone());
+            }
+            self.servers.extend(chosen);
+        }
+        for host in unknown.difference(&self.unknown_hosts) {
             let error = format!(
-                "the STUN or TURN server {host} has no address: correct --voice-stun or --voice-turn if you set it, or \
-                 let the server's host look at --stun and --turn. Who cannot be reached directly is not heard"
+                "the STUN or TURN server {host} is not used: its name has no address. Look at this machine's network, \
+                 at --voice-stun or --voice-turn if you set it, or tell the server's host; it is looked up again"
             );
             log::note(format_args!("{error}"));
             self.clients.tell_all(&ipc::Event::Error { error });
         }
-        self.mesh.set_servers(found.servers, self.runtime.now());
+        self.unknown_hosts = unknown;
+        let servers = self.servers.clone();
+        self.mesh.set_servers(servers, self.runtime.now());
     }
 
     pub(super) fn stream(&mut self, id: StreamId, stream: Stream) {
@@ -90,34 +109,6 @@ fn read(servers: &[IceServer]) -> Vec<Named> {
         said.ok()
     });
     read.collect()
-}
-
-fn look_up(wanted: &[Named]) -> LookedUp {
-    let mut looked_up = LookedUp::default();
-    for named in wanted {
-        let addresses = addresses(named);
-        if addresses.is_empty() {
-            looked_up.unknown.insert(named.host.clone());
-        }
-        looked_up
-            .servers
-            .extend(addresses.into_iter().map(|it| named.at(it)));
-    }
-    looked_up
-}
-
-/// The address that the system prefers; for STUN one of each kind, since each kind has its own NAT.
-fn addresses(named: &Named) -> Vec<SocketAddr> {
-    let found = (named.host.as_str(), named.port).to_socket_addrs();
-    let found: Vec<SocketAddr> = found.map(Iterator::collect).unwrap_or_default();
-    let first = |wanted: fn(&SocketAddr) -> bool| found.iter().copied().find(wanted);
-    match named.service {
-        Service::Stun => {
-            let both = [first(SocketAddr::is_ipv4), first(SocketAddr::is_ipv6)];
-            both.into_iter().flatten().collect()
-        }
-        Service::Turn { .. } => found.first().copied().into_iter().collect(),
-    }
 }
 
 #[cfg(test)]
@@ -159,23 +150,5 @@ mod tests {
                 ("stun.example", 99)
             ]
         );
-    }
-
-    #[test]
-    fn an_address_needs_no_look_up() {
-        let named = Named::parse("stun:127.0.0.1:99", None).unwrap();
-        let found = look_up(&[named]);
-        let addresses: Vec<_> = found.servers.iter().map(|it| it.address).collect();
-        assert_eq!(addresses, [SocketAddr::from(([127, 0, 0, 1], 99))]);
-        assert!(found.unknown.is_empty());
-    }
-
-    #[test]
-    fn a_name_without_an_address_is_told() {
-        // RFC 6761, section 6.4: no name below it ever has one.
-        let named = Named::parse("stun:stun.invalid", None).unwrap();
-        let found = look_up(&[named]);
-        assert!(found.servers.is_empty());
-        assert_eq!(found.unknown, ["stun.invalid".to_owned()].into());
     }
 }

@@ -128,7 +128,7 @@ impl<R: Runtime> Daemon<R> {
                     self.link_happened(happened);
                 }
             }
-            Wake::Incoming(Incoming::Servers(found)) => self.use_servers(found),
+            Wake::Incoming(Incoming::Servers(found)) => self.use_servers(&found),
             Wake::Incoming(Incoming::Stream(id, stream)) => self.stream(id, stream),
             Wake::Incoming(Incoming::Key(key)) => self.key(key),
             Wake::Incoming(Incoming::Names(client, names)) => self.say_devices(client, names),
@@ -171,6 +171,7 @@ impl<R: Runtime> Daemon<R> {
             Happened::Trouble { end, what } => {
                 if *end == End::Input {
                     self.is_microphone_lost = true;
+                    self.note_sending(false);
                     self.say_state();
                 }
                 let what = format!("the {end} cannot be used: {what}; it is tried again");
