@@ -204,7 +204,7 @@ pub enum VoiceAction {
         /// Say what is in this WAV file, as it is, instead of what the microphone hears
         #[arg(long, value_name = "FILE")]
         input: Option<PathBuf>,
-        /// Record each speaker into a WAV file in this folder, and play nothing
+        /// Record each speaker into a WAV file in this folder (USER.DEVICE.wav, their ids), and play nothing
         #[arg(long, value_name = "DIR")]
         output: Option<PathBuf>,
         /// Leave after so long in the room: 30s, 5m, 1h

@@ -192,11 +192,12 @@ impl Voice {
         self.speaking.clear();
         self.quality = None;
         (self.inside, self.online, self.microphone, self.testing) = (false, false, false, false);
+        (self.level, self.sending) = (0, false);
     }
 
     fn leave(&mut self) {
         self.room = None;
-        self.inside = false;
+        (self.inside, self.sending) = (false, false);
         self.members.clear();
         self.speaking.clear();
         self.quality = None;

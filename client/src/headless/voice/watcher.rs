@@ -1,6 +1,6 @@
 //! What people and programs are told of a room while they are in it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -23,6 +23,8 @@ pub(super) struct Watcher {
     json: bool,
     /// Where each speaker is recorded.
     recorded: Option<PathBuf>,
+    /// Whose file was named.
+    named: BTreeSet<(UserId, DeviceId)>,
     members: BTreeMap<(UserId, DeviceId), Standing>,
     inside: bool,
     /// Whether the daemon has a connection to the server.
@@ -43,6 +45,7 @@ impl Watcher {
             name,
             json,
             recorded,
+            named: BTreeSet::new(),
             members: BTreeMap::new(),
             inside: false,
             online: false,
@@ -181,15 +184,21 @@ impl Watcher {
                 .iter()
                 .any(|((it, _), was)| it == user && *was == Standing::Connected);
             let name = name(session, *user).await?;
+            if let Some(folder) = &self.recorded
+                && *standing == Standing::Connected
+                && self.named.insert(*member)
+            {
+                let file = folder.join(recording_file(*user, *device));
+                self.note(format!(
+                    "{name} is recorded in {} while speaking",
+                    file.display()
+                ));
+            }
             match standing {
                 Standing::Connected if !heard_before => {
                     let verified = members.iter().any(|it| it.user == *user && it.verified);
                     let mark = if verified { "" } else { " (not verified)" };
-                    let file = self.recorded.as_ref().map_or(String::new(), |folder| {
-                        let file = folder.join(recording_file(*user, *device));
-                        format!(", and recorded in {} while speaking", file.display())
-                    });
-                    self.note(format!("{name} is heard{mark}{file}"));
+                    self.note(format!("{name} is heard{mark}"));
                 }
                 Standing::Stalled => self.note(format!(
                     "nothing comes from {name} any more: it goes on by itself when the network does"

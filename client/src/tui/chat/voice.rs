@@ -129,7 +129,11 @@ impl Chat {
             (true, ..) => text.push_str(" deafened"),
             (false, true, _) => text.push_str(" muted"),
             (false, false, Some(key)) => {
-                let held = if voice.sending { "● " } else { "" };
+                let held = if voice.sending && voice.microphone {
+                    "● "
+                } else {
+                    ""
+                };
                 text.push_str(&format!(" [{held}{key}] {}", self.meter()));
             }
             (false, false, None) => text.push_str(&format!(" {}", self.meter())),
@@ -216,8 +220,9 @@ impl Chat {
             let members = self.voice.members.iter().filter(|it| it.user == user);
             // Who has several devices is heard by the best of them. Of two alike, what nobody verified is not hidden.
             match members.max_by_key(|it| (closeness(it.standing), !it.verified)) {
-                // The server says so, but there is no device to be heard.
-                None => (" absent", Role::Caution),
+                None if !self.voice.inside => (" …", Role::Faint),
+                // The server says so, but names no device that could be heard.
+                None => (" no device", Role::Caution),
                 Some(best) => match best.standing {
                     Standing::Refused => (" refused", Role::Error),
                     Standing::Connected if !best.verified => (" unverified", Role::Caution),

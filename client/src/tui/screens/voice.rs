@@ -98,6 +98,20 @@ fn who_has_several_devices_stands_as_the_best_of_them() {
 }
 
 #[test]
+fn who_is_only_said_to_be_there_is_told_apart_once_this_device_is_in() {
+    let mut bench = Bench::chat(80, 24);
+    for (inside, wanted) in [(false, "bob …"), (true, "bob no device")] {
+        bench.tell(Update::Voice(Box::new(Voice {
+            rooms: [(GENERAL, vec![ANN, BOB])].into(),
+            room: Some(GENERAL),
+            inside,
+            ..Voice::default()
+        })));
+        assert!(bench.screen().contains(wanted), "{wanted}");
+    }
+}
+
+#[test]
 fn commands_of_voice_ask_for_what_they_say() {
     let mut bench = talking(80, 24);
     let ask = |ask| vec![Effect::Ask(Request::Voice(ask))];
@@ -233,7 +247,7 @@ fn voice_with_trouble() {
         volume,
     };
     bench.tell(Update::Voice(Box::new(Voice {
-        rooms: [(GENERAL, vec![ANN, BOB, user(0xf0)])].into(),
+        rooms: [(GENERAL, vec![ANN, BOB])].into(),
         room: Some(GENERAL),
         members: vec![
             talker(0xbb, Standing::Connecting, 100),
