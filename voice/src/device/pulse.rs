@@ -11,6 +11,7 @@ use std::thread;
 use async_io::{Timer, block_on};
 use futures_util::FutureExt;
 use futures_util::future::{Either, select};
+use pulseaudio::protocol::PulseError;
 use pulseaudio::protocol::stream::{BufferAttr, StreamFlags};
 use pulseaudio::protocol::{
     ChannelMap, ChannelPosition, RecordStreamParams, SampleFormat, SampleSpec,
@@ -43,6 +44,27 @@ const QUIET: Duration = Duration::from_millis(500);
 /// How long the server may take to answer that. One that is gone leaves the question open.
 const ANSWER: Duration = Duration::from_secs(3);
 
+/// How often a server is asked that denies access. It looks who asks when the first bytes come, and may not be ready to
+/// in the moment in which it accepts a connection: then it denies whoever has no cookie of it.
+const ASKS: usize = 5;
+
+/// The pause between two times.
+const ASK_AGAIN: Duration = Duration::from_millis(20);
+
+/// Asks the server for something until it does not deny it, a few times.
+pub(super) fn ask_again<T, E>(
+    mut ask: impl FnMut() -> Result<T, E>,
+    is_denied: impl Fn(&E) -> bool,
+) -> Result<T, E> {
+    for _ in 1..ASKS {
+        match ask() {
+            Err(error) if is_denied(&error) => thread::sleep(ASK_AGAIN),
+            done => return done,
+        }
+    }
+    ask()
+}
+
 /// A microphone that is open until this is dropped.
 pub(super) struct Recording {
     stream: RecordStream,
@@ -58,7 +80,11 @@ impl Recording {
         failed: mpsc::Sender<String>,
     ) -> Result<Self, String> {
         let name = CString::new(source).map_err(|_| "its name has a zero byte".to_owned())?;
-        let client = Client::from_env(c"dialtone").map_err(text)?;
+        let client = ask_again(
+            || Client::from_env(c"dialtone"),
+            |error| matches!(error, ClientError::ServerError(PulseError::AccessDenied)),
+        );
+        let client = client.map_err(text)?;
         let wanted = RecordStreamParams {
             sample_spec: SPEC,
             channel_map: ChannelMap::new([ChannelPosition::Mono]),
@@ -137,5 +163,35 @@ fn text(error: ClientError) -> String {
     match error {
         ClientError::Disconnected => GONE.to_owned(),
         error => error.to_string().trim_end_matches('.').to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_server_that_denies_by_chance_is_asked_again_and_one_that_means_it_is_not_for_ever() {
+        for (denials, wanted, asked) in [(0, Ok(()), 1), (3, Ok(()), 4), (99, Err("denied"), ASKS)]
+        {
+            let mut times = 0;
+            let ask = || {
+                times += 1;
+                if times > denials {
+                    Ok(())
+                } else {
+                    Err("denied")
+                }
+            };
+            assert_eq!(ask_again(ask, |error| *error == "denied"), wanted);
+            assert_eq!(times, asked);
+        }
+        let mut times = 0;
+        let ask = || {
+            times += 1;
+            Err::<(), _>("gone")
+        };
+        assert_eq!(ask_again(ask, |error| *error == "denied"), Err("gone"));
+        assert_eq!(times, 1);
     }
 }

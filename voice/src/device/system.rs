@@ -1,14 +1,16 @@
 //! The devices of the system: PulseAudio and PipeWire where they run, ALSA else.
 
+use std::os::unix::net::UnixStream;
 use std::sync::mpsc;
 use std::sync::{Arc, Mutex};
 
 use cpal::traits::{DeviceTrait, HostTrait, StreamTrait};
 use cpal::{
-    BufferSize, Device, FromSample, HostId, Sample, SampleFormat, SizedSample, StreamConfig,
+    BufferSize, Device, ErrorKind, FromSample, HostId, Sample, SampleFormat, SizedSample,
+    StreamConfig,
 };
 
-use super::pulse::Recording;
+use super::pulse::{Recording, ask_again};
 use super::{Fill, GONE, Take};
 use crate::audio::{PIECE, RATE, Resampler, downmix};
 
@@ -31,7 +33,9 @@ pub struct Names {
 /// The devices of the system. Takes as long as the sound server takes to answer.
 #[must_use]
 pub fn names() -> Names {
-    let host = cpal::default_host();
+    let Ok(host) = Served::default().host() else {
+        return Names::default();
+    };
     Names {
         inputs: named(
             host.input_devices()
@@ -66,15 +70,25 @@ struct Served(bool);
 
 impl Served {
     fn host(&mut self) -> Result<cpal::Host, String> {
-        let host = cpal::default_host();
-        match (host.id() == HostId::PulseAudio, self.0) {
-            (false, true) => Err(GONE.to_owned()),
-            (served, _) => {
-                self.0 = served;
-                Ok(host)
-            }
-        }
+        self.0 |= has_server();
+        let host = match self.0 {
+            true => HostId::PulseAudio,
+            false => HostId::Alsa,
+        };
+        let found = ask_again(
+            || cpal::host_from_id(host),
+            |error| error.kind() == ErrorKind::PermissionDenied,
+        );
+        found.map_err(|error| match has_server() || !self.0 {
+            true => text(error),
+            false => GONE.to_owned(),
+        })
     }
+}
+
+/// Whether a sound server listens here.
+fn has_server() -> bool {
+    pulseaudio::socket_path_from_env().is_some_and(|path| UnixStream::connect(path).is_ok())
 }
 
 /// A microphone that can be opened again.
@@ -253,7 +267,7 @@ fn missing(what: &str, name: Option<&str>) -> String {
 fn report(failed: &mpsc::Sender<String>, error: &cpal::Error) {
     let harmless = matches!(
         error.kind(),
-        cpal::ErrorKind::DeviceChanged | cpal::ErrorKind::RealtimeDenied | cpal::ErrorKind::Xrun
+        ErrorKind::DeviceChanged | ErrorKind::RealtimeDenied | ErrorKind::Xrun
     );
     if !harmless {
         let _ = failed.send(text_of(error));
