@@ -2,7 +2,7 @@
 
 use std::net::{SocketAddr, ToSocketAddrs};
 
-use crate::media::{Named, Server, Service, Transport};
+use crate::media::{Named, Server, Service};
 
 /// A server as it is named, and where it is.
 #[derive(Debug)]
@@ -26,17 +26,11 @@ impl LookedUp {
     /// The server at the address that the system prefers; for STUN one of each kind, since each kind has its own NAT.
     /// What is used already stays while the name still leads there, or while nobody knows where it leads.
     pub(super) fn choose(&self, used: &[Server]) -> Vec<Server> {
-        let way = |service: &Service| -> Option<Transport> {
-            match service {
-                Service::Turn { transport, .. } => Some(*transport),
-                Service::Stun => None,
-            }
-        };
         let named = &self.named;
         let is_it = |it: &&Server| {
             it.host == named.host
                 && it.address.port() == named.port
-                && way(&it.service) == way(&named.service)
+                && it.service.transport() == named.service.transport()
         };
         let used: Vec<SocketAddr> = used.iter().filter(is_it).map(|it| it.address).collect();
         let found = if self.addresses.is_empty() {

@@ -70,6 +70,16 @@ pub enum Service {
     },
 }
 
+impl Service {
+    /// How a relay is reached.
+    pub(crate) const fn transport(&self) -> Option<Transport> {
+        match self {
+            Self::Turn { transport, .. } => Some(*transport),
+            Self::Stun => None,
+        }
+    }
+}
+
 /// A server as its URL names it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]

@@ -11,7 +11,7 @@ use dialtone_protocol::Instant;
 use super::relay::{self, Relay};
 use super::stun::Asking;
 use super::way::Way;
-use super::{MAX_SERVERS, Server, Service, SocketId, StreamId, Transport, Trouble};
+use super::{MAX_SERVERS, Server, Service, SocketId, StreamId, Trouble};
 
 /// Relays that are used at most: each is an allocation, and candidates for every connection.
 const MAX_RELAYS: usize = 3;
@@ -337,12 +337,7 @@ fn came(
 
 /// Whether two are the same place, reached in the same way.
 fn is_same(one: &Server, other: &Server) -> bool {
-    let way = |server: &Server| -> Option<Transport> {
-        match &server.service {
-            Service::Turn { transport, .. } => Some(*transport),
-            Service::Stun => None,
-        }
-    };
+    let way = |server: &Server| server.service.transport();
     (one.address, &one.host, way(one)) == (other.address, &other.host, way(other))
 }
 
