@@ -322,6 +322,27 @@ fn a_refusal_of_the_server_is_handed_on_in_its_words() {
     }
 }
 
+// spec 11.41
+#[test]
+fn a_roster_for_an_earlier_stay_hides_nobody_from_the_next_one() {
+    let mut script = Script::online();
+    for stay in 0..2 {
+        script.room.enter(ROOM, script.now);
+        script.drain();
+        let (id, _) = script.asked();
+        script.enters(id);
+        if stay == 0 {
+            script.room.leave(script.now);
+            script.drain();
+        }
+    }
+    // While this device was away for a moment one came and one left.
+    script.roster(&[2]);
+    script.roster(&[3]);
+    let here: Vec<_> = script.room.members().map(|it| it.speaker).collect();
+    assert_eq!(here, [speaker(3)]);
+}
+
 // spec 11.45
 #[test]
 fn who_stays_long_asks_for_relays_again_and_hears_everybody_meanwhile() {

@@ -95,7 +95,15 @@ impl Member {
         seat.is_some_and(|seat| seat.pair.is_connected())
     }
 
-    /// Whether this is what the device says of itself already.
+    /// Whether the device said this last.
+    pub(super) fn said(&self, proof: &Option<String>) -> bool {
+        let claimed = self.claim.as_ref().map(|it| &it.proof);
+        let seated = self.seat.as_ref().map(|it| &it.proof);
+        let refused = self.refused.as_ref().map(|(it, _)| it);
+        claimed.or(seated).or(refused) == Some(proof)
+    }
+
+    /// Whether this is what the device says of itself already, as far as it can.
     pub(super) fn is_known(&self, proof: &Option<String>) -> bool {
         if let Some(claim) = &self.claim {
             return claim.proof == *proof;

@@ -264,11 +264,9 @@ impl Room {
         let renew = is_lent.then_some(self.now + limits::RELAY_RENEWAL);
         let was_inside = self.is_inside();
         self.place = Place::Inside { room, proof, renew };
-        if was_inside {
-            // Who is here it has been told all along.
-            return;
+        if !was_inside {
+            self.event(Event::Entered { room });
         }
-        self.event(Event::Entered { room });
         let here = |it: &VoiceDevice| Speaker {
             user: it.user_id,
             device: it.device_id,
@@ -283,9 +281,16 @@ impl Room {
             self.gone(speaker, true);
         }
         for device in devices {
-            self.appear(here(&device), device.proof, false);
+            // Whoever was here all along has nothing new to say. A roster for an earlier stay may have come before this.
+            let member = self.members.get(&here(&device));
+            let is_new = |it: &Member| it.absent.is_some() || !it.said(&device.proof);
+            if !was_inside || member.is_none_or(is_new) {
+                self.appear(here(&device), device.proof, false);
+            }
         }
-        self.members_changed();
+        if !was_inside {
+            self.members_changed();
+        }
     }
 
     /// A device left, or the server lost it from sight.
