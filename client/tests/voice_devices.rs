@@ -288,8 +288,8 @@ fn synthesise(path: &Path) {
 }
 
 /// How loud what Alice says comes back from Bob, whose microphone hears his loudspeaker, once the canceller has had some
-/// seconds: the root mean square of samples of 16 bits.
-fn comes_back(alice: &Person, bob: &Person, pulse: &Pulse, more: &[&str]) -> f64 {
+/// seconds: the root mean square of samples of 16 bits. What Bob himself says then has to come through.
+fn comes_back(alice: &Person, bob: &Person, pulse: &Pulse, sink: &str, more: &[&str]) -> f64 {
     let path = alice.home().join("words.wav");
     synthesise(&path);
     let began = Instant::now();
@@ -301,6 +301,12 @@ fn comes_back(alice: &Person, bob: &Person, pulse: &Pulse, more: &[&str]) -> f64
     // What is recorded begins a moment later than this.
     let from = began.elapsed().as_secs() as usize * SECOND;
     thread::sleep(SPAN + SPAN / 3);
+    let times = alice_is_there.running.times("bob speaks");
+    let talks = pulse.play(sink, &syllables(10 * SECOND));
+    if more.is_empty() {
+        alice_is_there.running.until_err_again("bob speaks", times);
+    }
+    drop(talks);
     let folder = alice_is_there.folder.clone();
     for running in [alice_is_there.running, bob_is_there] {
         running.signal("INT");
@@ -332,8 +338,8 @@ fn what_a_loudspeaker_plays_does_not_come_back() {
         if drifts {
             pulse.lead("loud.monitor", "mic");
         }
-        let kept = comes_back(&alice, &bob, &pulse, &["--voice-keep-echo"]);
-        let taken_out = comes_back(&alice, &bob, &pulse, &[]);
+        let kept = comes_back(&alice, &bob, &pulse, sinks[0], &["--voice-keep-echo"]);
+        let taken_out = comes_back(&alice, &bob, &pulse, sinks[0], &[]);
         eprintln!("drifts: {drifts}: of {kept:.0} comes back {taken_out:.0}");
         assert!(kept > 500.0, "{kept}");
         assert!(taken_out < kept / 10.0, "{taken_out} of {kept}");
