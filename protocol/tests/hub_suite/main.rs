@@ -22,4 +22,5 @@ mod sessions;
 mod sharing;
 mod voice;
 mod voice_bounds;
+mod voice_rights;
 mod world;
