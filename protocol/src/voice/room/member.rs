@@ -103,16 +103,11 @@ impl Member {
         claimed.or(seated).or(refused) == Some(proof)
     }
 
-    /// Whether this is what the device says of itself already, as far as it can.
+    /// Whether a device that comes says what it said already, in the same stay. Who was let in though it signs nothing
+    /// cannot say that.
     pub(super) fn is_known(&self, proof: &Option<String>) -> bool {
-        if let Some(claim) = &self.claim {
-            return claim.proof == *proof;
-        }
-        // Who signs nothing cannot say that it is the same stay.
-        let seated = self.seat.as_ref().filter(|seat| seat.verified);
-        let refused = self.refused.as_ref().filter(|_| self.seat.is_none());
-        seated.is_some_and(|seat| seat.proof == *proof)
-            || refused.is_some_and(|(refused, _)| refused == proof)
+        let can_tell = |seat: &Seated| self.claim.is_some() || seat.verified;
+        self.said(proof) && self.seat.as_ref().is_none_or(can_tell)
     }
 
     /// Keeps what the device said until it can be looked at.
