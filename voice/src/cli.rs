@@ -13,6 +13,7 @@ use dialtone_client::home::Home;
 use dialtone_client::link::Trust;
 use dialtone_client::server_url::ServerUrl;
 use dialtone_client::voice::runtime_folder;
+use dialtone_protocol::voice::ipc::MAX_LEVEL;
 use dialtone_protocol::wire::ice_url::{IceScheme, IceUrl};
 use dialtone_protocol::wire::sensitive::Sensitive;
 
@@ -46,7 +47,7 @@ pub struct Cli {
     #[arg(long, value_enum, default_value_t)]
     ptt_backend: Choice,
     /// From which level on sound counts as speech: the mean of the absolute samples of 16 bits
-    #[arg(long, value_name = "LEVEL", default_value_t = DEFAULT_THRESHOLD, value_parser = clap::value_parser!(u32).range(1..=32767))]
+    #[arg(long, value_name = "LEVEL", default_value_t = DEFAULT_THRESHOLD, value_parser = clap::value_parser!(u32).range(1..=i64::from(MAX_LEVEL)))]
     vad_threshold: u32,
     /// Leave what the loudspeaker plays in what the microphone hears: with headphones there is nothing to take out
     #[arg(long)]

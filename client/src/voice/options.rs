@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use clap::{ArgAction, Args, ValueEnum};
+use dialtone_protocol::voice::ipc::MAX_LEVEL;
 
 /// How voice is set up.
 #[derive(Args, Clone, Debug)]
@@ -37,7 +38,7 @@ pub struct VoiceOptions {
     )]
     pub ptt_backend: Option<PttBackend>,
     /// From which level on sound counts as speech, 1 to 32767, in place of what was set and kept
-    #[arg(long = "voice-vad", global = true, value_name = "LEVEL", value_parser = clap::value_parser!(u32).range(1..=32767))]
+    #[arg(long = "voice-vad", global = true, value_name = "LEVEL", value_parser = clap::value_parser!(u32).range(1..=i64::from(MAX_LEVEL)))]
     pub threshold: Option<u32>,
     /// Leave what the loudspeaker plays in what the microphone hears: with headphones there is nothing to take out
     #[arg(long = "voice-keep-echo", global = true)]

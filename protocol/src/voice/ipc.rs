@@ -23,6 +23,9 @@ pub const NORMAL_VOLUME: u16 = 100;
 /// The loudest that a user can be made, in percent.
 pub const MAX_VOLUME: u16 = 200;
 
+/// The loudest that a microphone can be: the largest mean of absolute samples of 16 bits.
+pub const MAX_LEVEL: u32 = 32_767;
+
 /// Something that the daemon is to do.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "cmd", rename_all = "snake_case")]

@@ -5,7 +5,7 @@ use std::io;
 use dialtone_protocol::Machine;
 use dialtone_protocol::crypto::voice::Speaker;
 use dialtone_protocol::runtime::Runtime;
-use dialtone_protocol::voice::ipc::{Command, Event, MAX_VOLUME, Press};
+use dialtone_protocol::voice::ipc::{Command, Event, MAX_LEVEL, MAX_VOLUME, Press};
 use dialtone_protocol::voice::room::{AskId, Input};
 
 use super::{Daemon, Incoming, log};
@@ -72,7 +72,7 @@ impl<R: Runtime> Daemon<R> {
             Command::Device { input, output } => self.choose(input, output),
             Command::Ptt { action } => self.press(id, action),
             Command::Threshold { level } => {
-                let level = level.clamp(1, 32_767);
+                let level = level.clamp(1, MAX_LEVEL);
                 self.speaking.gate(|gate| gate.set_threshold(level));
                 self.say_state();
             }

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use dialtone_protocol::voice::ipc::MAX_VOLUME;
+use dialtone_protocol::voice::ipc::{MAX_LEVEL, MAX_VOLUME};
 
 use crate::tui::reference::syntax_of;
 
@@ -77,7 +77,7 @@ pub(crate) enum CommandError {
     /// The command needs more than was typed.
     Usage(&'static str),
     /// A number is too large, too small, or none: how the command is typed, and what fits.
-    Range(&'static str, &'static str),
+    Range(&'static str, String),
 }
 
 impl fmt::Display for CommandError {
@@ -163,7 +163,7 @@ fn voice_command(text: &str) -> Result<VoiceCommand, CommandError> {
                 .and_then(|(name, loud)| Some((bare(name).to_owned(), percent(loud)?)))
                 .filter(|(_, percent)| *percent <= MAX_VOLUME)
                 .map(|(name, percent)| VoiceCommand::Volume(name, percent))
-                .ok_or_else(|| range("/voice volume", "PERCENT is 0 to 200"))
+                .ok_or_else(|| range("/voice volume", format!("PERCENT is 0 to {MAX_VOLUME}")))
         }
         "device" => match split_word(rest) {
             ("in", name) => Ok(VoiceCommand::Device(true, name.to_owned())),
@@ -171,9 +171,10 @@ fn voice_command(text: &str) -> Result<VoiceCommand, CommandError> {
             _ => Err(usage("/voice device")),
         },
         "threshold" => {
-            let level = rest.parse().ok().filter(|it| (1..=32_767).contains(it));
-            let level = level.ok_or_else(|| range("/voice threshold", "LEVEL is 1 to 32767"))?;
-            Ok(VoiceCommand::Threshold(level))
+            let level = rest.parse().ok().filter(|it| (1..=MAX_LEVEL).contains(it));
+            level
+                .map(VoiceCommand::Threshold)
+                .ok_or_else(|| range("/voice threshold", format!("LEVEL is 1 to {MAX_LEVEL}")))
         }
         _ => Err(CommandError::Unknown(format!("/voice {word}"))),
     }
@@ -242,7 +243,7 @@ fn usage(start: &str) -> CommandError {
     CommandError::Usage(syntax_of(start).unwrap_or("/help"))
 }
 
-fn range(start: &str, fits: &'static str) -> CommandError {
+fn range(start: &str, fits: String) -> CommandError {
     CommandError::Range(syntax_of(start).unwrap_or("/help"), fits)
 }
 

@@ -1,6 +1,7 @@
 //! The microphone is tried out: one hears oneself, sees how loud it is, and moves the mark from which on sound counts
 //! as speech.
 
+use dialtone_protocol::voice::ipc::MAX_LEVEL;
 use tuirealm::ratatui::text::Line;
 
 use super::Chat;
@@ -11,9 +12,6 @@ use crate::tui::picture::Row;
 use crate::tui::port::Request;
 use crate::tui::theme::{Role, Theme};
 use crate::tui::voice::Ask;
-
-/// The highest level that there is.
-const LOUDEST: u32 = 32_767;
 
 /// The meter begins here: what is softer is silence.
 const SOFTEST: u32 = 16;
@@ -41,7 +39,7 @@ impl Chat {
     }
 
     pub(super) fn test_key(&mut self, began: bool, key: OverlayMsg) -> Vec<Effect> {
-        let before = self.voice.threshold.clamp(1, LOUDEST);
+        let before = self.voice.threshold.clamp(1, MAX_LEVEL);
         let level = match key {
             OverlayMsg::Cancel | OverlayMsg::Accept => {
                 return vec![Effect::Ask(Request::Voice(Ask::Test(false)))];
@@ -53,7 +51,7 @@ impl Chat {
             OverlayMsg::Char(_) | OverlayMsg::Copy => before,
         };
         self.overlay = Some(Overlay::Microphone { began });
-        let level = level.clamp(1, LOUDEST);
+        let level = level.clamp(1, MAX_LEVEL);
         if !began || level == before {
             return Vec::new();
         }
@@ -116,7 +114,7 @@ impl Chat {
 
 /// How many steps of the meter a level fills: a step is four times 1.5 dB for an octave.
 fn steps(level: u32) -> u32 {
-    let level = level.min(LOUDEST);
+    let level = level.min(MAX_LEVEL);
     let Some(octaves) = (level / SOFTEST).checked_ilog2() else {
         return 0;
     };
@@ -134,9 +132,9 @@ mod tests {
     fn the_meter_goes_from_silence_to_the_loudest() {
         assert_eq!(steps(0), 0);
         assert_eq!(steps(SOFTEST), 1);
-        assert_eq!(steps(LOUDEST), STEPS);
+        assert_eq!(steps(MAX_LEVEL), STEPS);
         assert_eq!(steps(u32::MAX / 4), STEPS);
-        for level in 1..LOUDEST {
+        for level in 1..MAX_LEVEL {
             assert!(steps(level) <= steps(level + 1), "{level}");
         }
     }
